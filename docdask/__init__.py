@@ -1,0 +1,3 @@
+"""A Dask cluster toolkit for documents."""
+
+__version__ = "0.1.0"

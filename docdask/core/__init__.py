@@ -1,0 +1,1 @@
+"""Pure policy: no clock, no I/O, no Dask, no pandas."""

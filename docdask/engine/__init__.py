@@ -1,0 +1,1 @@
+"""A plan on Dask: the delayed graph, its driver, its clusters."""

@@ -1,0 +1,1 @@
+"""Finding documents and telling what they are."""

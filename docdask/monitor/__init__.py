@@ -1,0 +1,1 @@
+"""Progress in a terminal, in a notebook and on the Dask dashboard."""

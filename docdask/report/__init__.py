@@ -1,0 +1,1 @@
+"""Frames and charts to PDF and HTML."""

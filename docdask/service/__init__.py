@@ -1,0 +1,1 @@
+"""Engines: the only package that speaks to Google's libraries."""
