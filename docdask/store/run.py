@@ -1,0 +1,317 @@
+"""The run directory: everything durable about a run, at one fsspec URL.
+
+docs/run-directory.md lists what is in it. Rules: every write is atomic; every file but ``status.json`` and
+``columns.json`` is written once or replaced by an equal or better one of the same name; whoever changes the catalog or
+the plan holds the lock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from docdask import __version__
+from docdask.errors import RunError, RunMismatch, RunNotFound, StorageError
+from docdask.store import files
+from docdask.store.lock import FileLock, LeaseLock, Lock
+from docdask.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from docdask.store.results import Results
+
+MANIFEST = "docdask.json"
+LOCK = ".lock"
+
+
+class RunDirectory:
+    """A run directory. Cheap to make, and to send to another process: it is its URL.
+
+    Make one with :meth:`create` or :meth:`open`; the plain constructor checks nothing, which is what a worker wants.
+
+    Parameters
+    ----------
+    url
+        Local path or fsspec URL, such as ``gs://bucket/runs/june``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.fs, self.root = files.filesystem(str(url))
+        self.local = files.is_local(self.fs)
+        #: Absolute, so that a worker with another working folder finds the same place.
+        self.url: str = self.root if self.local else self.fs.unstrip_protocol(self.root)
+
+    def __reduce__(self) -> tuple[type[RunDirectory], tuple[str]]:
+        return RunDirectory, (self.url,)
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({self.url!r})"
+
+    # Beginning
+
+    @classmethod
+    def create(cls, url: str, manifest: Manifest) -> RunDirectory:
+        """Make a run directory, or join the one that is there if it was made with the same options.
+
+        Raises
+        ------
+        RunMismatch
+            If there is one whose options differ; the message names the differences.
+        RunVersion
+            If there is one of another format version.
+        RunError
+            If the folder has other things in it.
+        StorageError
+            If it can't be written.
+        """
+        run = cls(url)
+        if run.exists():
+            return cls.open(url, manifest)
+        others = [name for name in files.names(run.fs, run.root) if not name.startswith(".")]
+        if others:
+            raise RunError(
+                f"{run.url} is no run directory and has {len(others)} other things in it, such as {others[0]!r}",
+                "choose a new or empty folder",
+            )
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        made = replace(
+            manifest,
+            created_at=manifest.created_at or now,
+            docdask_version=manifest.docdask_version or __version__,
+        )
+        run.write_json(MANIFEST, made.to_json())
+        return run
+
+    @classmethod
+    def open(cls, url: str, manifest: Manifest | None = None) -> RunDirectory:
+        """Open the run directory at ``url``, checked.
+
+        Parameters
+        ----------
+        url
+            Local path or fsspec URL.
+        manifest
+            What is asked for now; compared with what the run was made with.
+
+        Raises
+        ------
+        RunNotFound
+            If there is none.
+        RunVersion, RunMismatch, StorageError
+            As for :meth:`create`.
+        """
+        run = cls(url)
+        made = run.manifest()
+        differences = made.differences(manifest) if manifest else []
+        if differences:
+            raise RunMismatch(
+                f"{run.url} was made with other options: {'; '.join(differences)}",
+                "give the options it was made with, or choose another folder",
+            )
+        return run
+
+    def exists(self) -> bool:
+        """Whether there is a run directory here."""
+        with files.storage_errors(self.url, local=self.local):
+            return bool(self.fs.isfile(self.path(MANIFEST)))
+
+    def manifest(self) -> Manifest:
+        """Read what the run was made with; errors as for :meth:`open`."""
+        value = self.read_json(MANIFEST)
+        if value is None:
+            with files.storage_errors(self.url, local=self.local):
+                there = self.fs.exists(self.root)
+            what = "is no run directory (it has no docdask.json)" if there else "does not exist"
+            raise RunNotFound(
+                f"{self.url} {what}", f"check the path, or make one with: docdask plan SOURCE --to {self.url}"
+            )
+        return Manifest.from_json(value, self.path(MANIFEST))
+
+    def lock(self) -> Lock:
+        """Hold the run: one driver at a time.
+
+        Raises
+        ------
+        RunLocked
+            If another driver holds it; says who and what to do.
+        StorageError
+            If the lock can't be written.
+        """
+        if self.local:
+            return FileLock(self.path(LOCK), self.url)
+        return LeaseLock(self.fs, self.path(LOCK), self.url)
+
+    # Files
+
+    def path(self, *parts: str) -> str:
+        """Path on :attr:`fs` of something in the run directory."""
+        return "/".join((self.root.rstrip("/"), *parts))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the file ``name`` (parts joined by ``/``) atomically."""
+        files.atomic_write(self.fs, self.path(name), data)
+
+    def read(self, name: str) -> bytes:
+        """Content of the file ``name``; ``FileNotFoundError`` if there is none."""
+        return files.read(self.fs, self.path(name))
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of what is in ``folder``; empty if it does not exist."""
+        return files.names(self.fs, self.path(folder))
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write ``value`` as the JSON file ``name``."""
+        self.write(name, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def read_json(self, name: str) -> Any:
+        """Value of the JSON file ``name``; None if there is no such file.
+
+        Raises
+        ------
+        StorageError
+            If it is there and is no JSON.
+        """
+        try:
+            return json.loads(self.read(name))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise StorageError(
+                f"{self.path(name)} is damaged: {error}", "restore it, or start in a new folder"
+            ) from error
+
+    def write_parquet(self, name: str, table: pa.Table) -> None:
+        """Write ``table`` as the Parquet file ``name`` (zstd), atomically."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self.write(name, sink.getvalue().to_pybytes())
+
+    def read_parquet(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Table in the Parquet file ``name``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        StorageError
+            If it is no Parquet file.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        data = self.read(name)
+        try:
+            return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise StorageError(
+                f"{self.path(name)} is damaged: {error}", "remove it and give the same command again"
+            ) from error
+
+    # Catalog: what was found
+
+    def append_catalog(self, rows: pa.Table) -> None:
+        """Add rows (schema ``docdask.store.catalog.CATALOG``); a document's latest row holds. One writer at a time."""
+        numbers = [int(name[5:-8]) for name in self._parts("catalog", "part-", ".parquet")]
+        self.write_parquet(f"catalog/part-{max(numbers, default=-1) + 1:05d}.parquet", rows)
+
+    def catalog(self, columns: list[str] | None = None) -> pa.Table:
+        """Latest row of each document, in the order in which they were found.
+
+        Parameters
+        ----------
+        columns
+            Columns to read; ``document_id`` is added.
+        """
+        from docdask.store.catalog import CATALOG
+
+        schema = CATALOG
+        if columns is not None:
+            wanted = {"document_id", *columns}
+            schema = _pick(CATALOG, wanted)
+        return self._read_parts("catalog", self._parts("catalog", "part-", ".parquet"), schema)
+
+    # Plan: which documents are in which partition
+
+    def append_plan(self, generation: int, partitions: pa.Table, summary: dict[str, Any]) -> None:
+        """Add a generation of the plan, which must not be there yet.
+
+        Parameters
+        ----------
+        generation
+            0 for the first, then one more each.
+        partitions
+            Columns of :data:`docdask.store.plan.PLAN`; those that are missing become null.
+        summary
+            JSON object; written first, so that a generation with partitions has its summary.
+        """
+        from docdask.store.plan import conform
+
+        name = f"plan/generation-{generation:03d}"
+        if generation in self.generations():
+            msg = f"generation {generation} of the plan is there already"
+            raise ValueError(msg)
+        self.write_json(f"{name}.json", summary)
+        self.write_parquet(f"{name}.parquet", conform(partitions, generation))
+
+    def generations(self) -> list[int]:
+        """List the generations of the plan, in order."""
+        return [int(name[11:-8]) for name in self._parts("plan", "generation-", ".parquet")]
+
+    def plan(self, *, current: bool = False) -> pa.Table:
+        """All generations of the plan, columns of :data:`docdask.store.plan.PLAN`.
+
+        Parameters
+        ----------
+        current
+            Only each document's latest row: what earlier generations said about it no longer holds.
+        """
+        from docdask.store.plan import PLAN
+
+        parts = self._parts("plan", "generation-", ".parquet")
+        return self._read_parts("plan", parts, PLAN, latest_only=current)
+
+    def plan_summary(self, generation: int) -> dict[str, Any]:
+        """Summary of a generation; empty if there is none."""
+        return self.read_json(f"plan/generation-{generation:03d}.json") or {}
+
+    # Results
+
+    def results(self) -> Results:
+        """Give access to the stored results of this run."""
+        from docdask.store.results import Results
+
+        return Results(self.url)
+
+    def _parts(self, folder: str, prefix: str, suffix: str) -> list[str]:
+        return [
+            name
+            for name in self.names(folder)
+            if name.startswith(prefix)
+            and name.endswith(suffix)
+            and name[len(prefix) : -len(suffix)].isdigit()
+        ]
+
+    def _read_parts(
+        self, folder: str, parts: list[str], schema: pa.Schema, *, latest_only: bool = True
+    ) -> pa.Table:
+        import pyarrow as pa
+
+        from docdask.store.plan import latest
+
+        if not parts:
+            return schema.empty_table()
+        tables = [self.read_parquet(f"{folder}/{part}", schema.names) for part in parts]
+        table = pa.concat_tables([schema.empty_table(), *tables], promote_options="permissive")
+        return latest(table) if latest_only else table
+
+
+def _pick(schema: pa.Schema, wanted: set[str]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([field for field in schema if field.name in wanted])
