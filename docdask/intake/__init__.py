@@ -1,1 +1,5 @@
 """Finding documents and telling what they are."""
+
+from docdask.intake.preparing import prepare
+
+__all__ = ["prepare"]
