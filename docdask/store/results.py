@@ -76,16 +76,16 @@ class Results:
         )
 
     def load(self, partition: int, unit_id: str) -> Loaded | None:
-        """One result; None if there is none that is sound. For many, open the :meth:`branch` once."""
+        """One result; None if there is none that is sound. For many, open the :meth:`mapping` once."""
         for _ in range(2):  # a seal between the listing of loose files and the reading of one: look again
-            with self.branch(partition) as branch:
-                if (loaded := branch.get(unit_id)) is not None:
+            with self.mapping(partition) as results:
+                if (loaded := results.get(unit_id)) is not None:
                     return loaded
         return None
 
-    def branch(self, partition: int) -> Branch:
+    def mapping(self, partition: int) -> PartitionResults:
         """All results of one partition as a mapping; close it, or use it as a context manager."""
-        return Branch(self._fs, self._folder(partition), self._container(partition))
+        return PartitionResults(self._fs, self._folder(partition), self._container(partition))
 
     def finished(self, partition: int, *, verify: bool = False) -> dict[str, Facts]:
         """Facts of the units of a partition that are done, whether loose or sealed.
@@ -98,10 +98,10 @@ class Results:
             Read every result to its end and check its checksum, instead of its head and its length. For who would
             pay again for what is missing.
         """
-        with self.branch(partition) as branch:
+        with self.mapping(partition) as results:
             if verify:
-                return {unit_id: loaded[0] for unit_id, loaded in branch.items()}
-            return dict(branch.facts())
+                return {unit_id: loaded[0] for unit_id, loaded in results.items()}
+            return dict(results.facts())
 
     def seal(self, partition: int, unit_ids: Iterable[str] | None = None) -> int:
         """Move loose results into the partition's container; again, or after a crash, is harmless.
@@ -131,9 +131,9 @@ class Results:
             if name.endswith(SUFFIX) and (wanted is None or name.removesuffix(SUFFIX) in wanted)
         ]
         if loose:
-            with Branch(self._fs, folder, container) as branch:
+            with PartitionResults(self._fs, folder, container) as results:
                 moved = {name.removesuffix(SUFFIX) for name in loose}
-                files.atomic_stream(self._fs, container, lambda file: _write_container(file, branch, moved))
+                files.atomic_stream(self._fs, container, lambda file: _write_container(file, results, moved))
             files.remove(self._fs, [f"{folder}/{name}" for name in loose])
         self._tidy(folder)
         return len(loose)
@@ -171,10 +171,10 @@ class Results:
             os.rmdir(folder)  # noqa: PTH106 - beside the others; fails when a late writer has put something there
 
 
-class Branch(Mapping[str, Loaded]):
+class PartitionResults(Mapping[str, Loaded]):
     """The results of one partition: unit id → facts and Document (None when the unit failed for good).
 
-    Each access reads and decodes one result, so a branch larger than memory can be walked. A damaged result raises
+    Each access reads and decodes one result, so a partition larger than memory can be walked. A damaged result raises
     ``KeyError`` like an absent one, and a walk passes over it.
     """
 
@@ -203,6 +203,10 @@ class Branch(Mapping[str, Loaded]):
         """Close the container; again is harmless."""
         if self._file is not None:
             self._file.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:  # absent when the constructor failed
+            self.close()
 
     def unit_ids(self) -> list[str]:
         """Ids of what is there, not yet known to be sound: loose ones first, then in the container's order."""
@@ -294,20 +298,20 @@ def _open_container(fs: Any, path: str) -> tuple[IO[bytes] | None, zipfile.ZipFi
         return file, None
 
 
-def _write_container(file: IO[bytes], branch: Branch, moved: set[str]) -> None:
+def _write_container(file: IO[bytes], results: PartitionResults, moved: set[str]) -> None:
     """Write a container of what the old one holds and of the loose ``moved``, one entry in memory at a time."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as container:
-        for unit_id in branch.unit_ids():
-            if unit_id not in moved and not branch.is_sealed(unit_id):
+        for unit_id in results.unit_ids():
+            if unit_id not in moved and not results.is_sealed(unit_id):
                 continue
-            data = _sound(branch, unit_id)
+            data = _sound(results, unit_id)
             if data is not None:
                 container.writestr(zipfile.ZipInfo(unit_id + SUFFIX), data)
 
 
-def _sound(branch: Branch, unit_id: str) -> bytes | None:
+def _sound(results: PartitionResults, unit_id: str) -> bytes | None:
     """Choose the stored form of the best result; of two, the first that is whole."""
-    found = list(branch.stored(unit_id))
+    found = list(results.stored(unit_id))
     if len(found) > 1:
         found = [data for data in found if decode(data) is not None] or found
     return found[0] if found else None

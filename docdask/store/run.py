@@ -10,9 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from docdask import __version__
 from docdask.errors import RunError, RunMismatch, RunNotFound, StorageError
 from docdask.store import files
 from docdask.store.lock import FileLock, LeaseLock, Lock
@@ -80,7 +80,7 @@ class RunDirectory:
         made = replace(
             manifest,
             created_at=manifest.created_at or now,
-            docdask_version=manifest.docdask_version or __version__,
+            docdask_version=manifest.docdask_version or version("docdask"),
         )
         run.write_json(MANIFEST, made.to_json())
         return run
@@ -219,6 +219,7 @@ class RunDirectory:
         """Add rows (schema ``docdask.store.catalog.CATALOG``); a document's latest row holds. One writer at a time."""
         numbers = [int(name[5:-8]) for name in self._parts("catalog", "part-", ".parquet")]
         self.write_parquet(f"catalog/part-{max(numbers, default=-1) + 1:05d}.parquet", rows)
+        self._observe_columns(rows)
 
     def catalog(self, columns: list[str] | None = None) -> pa.Table:
         """Latest row of each document, in the order in which they were found.
@@ -235,6 +236,22 @@ class RunDirectory:
             wanted = {"document_id", *columns}
             schema = _pick(CATALOG, wanted)
         return self._read_parts("catalog", self._parts("catalog", "part-", ".parquet"), schema)
+
+    def columns(self) -> dict[str, str]:
+        """Name and dtype of the source list's extra columns, see :mod:`docdask.store.columns`."""
+        from docdask.store.columns import NAME
+
+        return self.read_json(NAME) or {}
+
+    def _observe_columns(self, rows: pa.Table) -> None:
+        from docdask.store.columns import NAME, observe
+
+        if "columns" not in rows.column_names or rows["columns"].null_count == len(rows):
+            return
+        known = self.columns()
+        seen = observe(known, rows["columns"].to_pylist())
+        if seen != known:
+            self.write_json(NAME, seen)
 
     # Plan: which documents are in which partition
 

@@ -1,0 +1,148 @@
+"""Tables in the run directory: one Parquet file a partition a table, right at any moment.
+
+Rules:
+
+1. A file's name depends on its partition only, and it is replaced whole: a retry replaces and never adds.
+2. ``documents`` is written last and dropped from first: a row there means that its rows elsewhere are there.
+3. Every table has a file for every partition, if only an empty one, so that a glob always finds something.
+4. All files of a table have the same schema. The user's own columns are known to the run (``columns.json``); when a
+   later scan brings new ones, the older files get them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import pyarrow as pa
+
+from docdask.store import columns as user_columns
+from docdask.store.run import RunDirectory
+from docdask.tables import schema
+
+#: Name of the JSON text of the user's columns in a table that is not yet written.
+PACKED = "columns"
+
+_WITH_COLUMNS = ("invoices", "documents")
+
+
+def write(run: RunDirectory, partition: int, tables: Mapping[str, pa.Table]) -> None:
+    """Write the tables of one partition, as :func:`docdask.tables.build.build` made them.
+
+    Raises
+    ------
+    StorageError
+        If the storage refuses.
+    """
+    types = run.columns()
+    for table in schema.STORED:
+        if table.name in tables:
+            ready = unpack(table, tables[table.name], types)
+            run.write_parquet(f"tables/{table.name}/{_part(partition)}", ready)
+
+
+def write_documents(run: RunDirectory, name: str, table: pa.Table) -> None:
+    """Write rows of ``documents`` that belong to no partition, as ``tables/documents/<name>.parquet``.
+
+    Brings the user's columns of all other files in step first. For the driver: nobody else may write meanwhile.
+    """
+    align(run)
+    ready = unpack(schema.DOCUMENTS, table, run.columns())
+    run.write_parquet(f"tables/documents/{name}.parquet", ready)
+
+
+def unpack(table: schema.Table, rows: pa.Table, types: Mapping[str, str]) -> pa.Table:
+    """``rows`` with the user's columns spread out, in the schema that the files of ``table`` have.
+
+    Parameters
+    ----------
+    table
+        Which table it is.
+    rows
+        Its rows; the JSON text ``columns`` is optional.
+    types
+        Name → dtype of the user's columns, :meth:`docdask.store.run.RunDirectory.columns`.
+    """
+    own = table.schema
+    if table.name not in _WITH_COLUMNS:
+        return rows.select(own.names).cast(own)
+    names = own.names
+    texts = rows[PACKED].to_pylist() if PACKED in rows.column_names else [None] * len(rows)
+    more = user_columns.expand(texts, types, names)
+    arrays = [*(rows[name].cast(own.field(name).type) for name in names), *(array for _, array in more)]
+    return pa.Table.from_arrays(arrays, schema=file_schema(table, types))
+
+
+def file_schema(table: schema.Table, types: Mapping[str, str]) -> pa.Schema:
+    """Schema of the files of ``table`` in a run whose user's columns are ``types``."""
+    own: pa.Schema = table.schema
+    if table.name not in _WITH_COLUMNS:
+        return own
+    return pa.schema([*own, *user_columns.fields(types, own.names)], metadata=own.metadata)
+
+
+def align(run: RunDirectory) -> int:
+    """Give every file the user's columns that the run knows by now; returns how many files were replaced."""
+    types = run.columns()
+    if not types:
+        return 0
+    replaced = 0
+    for table in (schema.BY_NAME[name] for name in _WITH_COLUMNS):
+        wanted = file_schema(table, types)
+        for name in _files(run, table.name):
+            if _schema_of(run, f"tables/{table.name}/{name}").equals(wanted):
+                continue
+            rows = run.read_parquet(f"tables/{table.name}/{name}")
+            arrays = [
+                rows[f.name].cast(f.type) if f.name in rows.column_names else pa.nulls(len(rows), f.type)
+                for f in wanted
+            ]
+            run.write_parquet(f"tables/{table.name}/{name}", pa.Table.from_arrays(arrays, schema=wanted))
+            replaced += 1
+    return replaced
+
+
+def decided(run: RunDirectory) -> dict[int, int]:
+    """Partition → documents that have their row; from the files' footers alone."""
+    import pyarrow.parquet as pq
+
+    found = {}
+    for name in _files(run, "documents"):
+        number = name.removeprefix("part-").removesuffix(".parquet")
+        if number.isdigit():
+            with run.fs.open(run.path("tables", "documents", name), "rb") as file:
+                found[int(number)] = pq.ParquetFile(file).metadata.num_rows
+    return found
+
+
+def drop(run: RunDirectory, partition: int, document_ids: Collection[str]) -> int:
+    """Remove the rows of documents that another partition has now; returns how many files were replaced."""
+    import pyarrow.compute as pc
+
+    gone = pa.array(sorted(document_ids), pa.string())
+    replaced = 0
+    for table in reversed(schema.STORED):
+        name = f"tables/{table.name}/{_part(partition)}"
+        try:
+            rows = run.read_parquet(name)
+        except FileNotFoundError:
+            continue
+        left = rows.filter(pc.invert(pc.is_in(rows["document_id"], gone)))
+        if len(left) < len(rows):
+            run.write_parquet(name, left)
+            replaced += 1
+    return replaced
+
+
+def _files(run: RunDirectory, table: str) -> Iterable[str]:
+    return [name for name in run.names(f"tables/{table}") if name.endswith(".parquet")]
+
+
+def _schema_of(run: RunDirectory, name: str) -> pa.Schema:
+    import pyarrow.parquet as pq
+
+    with run.fs.open(run.path(name), "rb") as file:
+        return pq.ParquetFile(file).schema_arrow
+
+
+def _part(partition: int) -> str:
+    return f"part-{partition:05d}.parquet"
