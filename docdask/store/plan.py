@@ -58,6 +58,24 @@ def conform(partitions: pa.Table, generation: int) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=PLAN)
 
 
+def still_holds(plan: pa.Table, catalog: pa.Table) -> pa.Array:
+    """Whether each row of ``plan`` is about the file as ``catalog`` knows it; one without a row there is.
+
+    Parameters
+    ----------
+    plan
+        Latest row of each document.
+    catalog
+        Latest row of each document: ``document_id``, ``state``, ``sha256``.
+    """
+    import pyarrow.compute as pc
+
+    at = pc.index_in(plan["document_id"], catalog["document_id"].combine_chunks())
+    state, sha256 = catalog["state"].take(at), catalog["sha256"].take(at)
+    same = pc.and_(pc.equal(state, "ready"), pc.fill_null(pc.equal(sha256, plan["sha256"]), fill_value=True))
+    return pc.or_(pc.is_null(at), pc.fill_null(same, fill_value=True))
+
+
 def latest(table: pa.Table, key: str = "document_id") -> pa.Table:
     """Keep the last row of each ``key``, in the order in which the keys first appeared."""
     import numpy as np

@@ -286,12 +286,14 @@ class RunDirectory:
         Parameters
         ----------
         current
-            Only each document's latest row: what earlier generations said about it no longer holds.
+            Only what holds now: of each document the latest row, and none if the file has changed since (by the
+            catalog's latest row it is set aside, or has other bytes, and no generation has planned it anew).
         """
-        from docdask.store.plan import PLAN
+        from docdask.store.plan import PLAN, still_holds
 
         parts = self._parts("plan", "generation-", ".parquet")
-        return self._read_parts("plan", parts, PLAN, latest_only=current)
+        plan = self._read_parts("plan", parts, PLAN, latest_only=current)
+        return plan.filter(still_holds(plan, self.catalog(["state", "sha256"]))) if current else plan
 
     def plan_summary(self, generation: int) -> dict[str, Any]:
         """Summary of a generation; empty if there is none."""

@@ -43,11 +43,26 @@ def write(run: RunDirectory, partition: int, tables: Mapping[str, pa.Table]) -> 
 def write_documents(run: RunDirectory, name: str, table: pa.Table) -> None:
     """Write rows of ``documents`` that belong to no partition, as ``tables/documents/<name>.parquet``.
 
-    Brings the user's columns of all other files in step first. For the driver: nobody else may write meanwhile.
+    Brings the user's columns of all other files in step first, and drops the rows that a partition still has for these
+    documents: a file that was read once may be damaged by the next scan. For the driver: nobody else may write meanwhile.
     """
     align(run)
+    _displace(run, table)
     ready = unpack(schema.DOCUMENTS, table, run.columns())
     run.write_parquet(f"tables/documents/{name}.parquet", ready)
+
+
+def _displace(run: RunDirectory, table: pa.Table) -> None:
+    """Drop from the partitions the documents that ``table`` decides now."""
+    import pyarrow.compute as pc
+
+    plan = run.plan(current=True).select(["partition", "document_id"])
+    both = plan.filter(pc.is_in(plan["document_id"], table["document_id"].combine_chunks()))
+    displaced: dict[int, set[str]] = {}
+    for row in both.to_pylist():
+        displaced.setdefault(row["partition"], set()).add(row["document_id"])
+    for partition, documents in displaced.items():
+        drop(run, partition, documents)
 
 
 def unpack(table: schema.Table, rows: pa.Table, types: Mapping[str, str]) -> pa.Table:
