@@ -1,0 +1,559 @@
+"""The verbs: scan, plan, run, open, status, export, report, samples, demo. The command line says the same words.
+
+Each is short: it puts the parts below together and returns a value that shows itself well in a notebook.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docdask import settings as settings_module
+from docdask.errors import RunNotFound, UsageError
+from docdask.model import Source
+from docdask.settings import Settings
+
+if TYPE_CHECKING:
+    from docdask.engine.handle import RunHandle
+    from docdask.engine.pool import Pool
+    from docdask.monitor.views import Catalog, Plan
+    from docdask.service.base import Engine
+    from docdask.store.run import RunDirectory
+    from docdask.tables.result import Result
+
+Sources = str | Path | Sequence[str | Path]
+
+
+def scan(
+    sources: Sources,
+    *,
+    to: str | Path | None = None,
+    cluster: str = "local",
+    client: Any = None,
+    passwords: Sequence[str] = (),
+    storage_options: dict[str, Any] | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    **setting: Any,
+) -> Catalog:
+    """Find documents and tell what they are, without recognising anything.
+
+    Parameters
+    ----------
+    sources
+        Folders, files, globs, fsspec URLs, or a CSV/Parquet list of them; one or several.
+    to
+        Run directory that keeps the catalog, so that unchanged files are not read again; None: it is not kept.
+    cluster, client
+        Where it runs: ``local``, ``none``, a scheduler's address; or a client that you have.
+    passwords
+        Tried on encrypted documents.
+    storage_options
+        Of the sources' file system (fsspec).
+    on_progress
+        Called with (inspected, to inspect).
+    **setting
+        Fields of :class:`docdask.settings.Settings`.
+
+    Returns
+    -------
+    Catalog
+        Its ``frame`` has one row a document; see docs/scan.md.
+
+    Raises
+    ------
+    SourceError
+        If there is nothing to read.
+    """
+    from docdask.monitor.views import Catalog
+    from docdask.store.run import RunDirectory
+
+    way = _Way(
+        settings_module.load(**setting), cluster, client, tuple(passwords), storage_options, on_progress
+    )
+    with _kept(to) as url, way.pool() as pool:
+        directory = RunDirectory(url)
+        inspected = way.scan(directory, pool, way.find(sources))
+        return Catalog(directory.catalog().to_pandas(), inspected, url if to else None)
+
+
+def plan(
+    sources: Sources,
+    *,
+    to: str | Path,
+    engine: str = "offline",
+    options: Mapping[str, Any] | None = None,
+    tokens: bool = False,
+    sample: int | None = None,
+    seed: int = 0,
+    cluster: str = "local",
+    client: Any = None,
+    passwords: Sequence[str] = (),
+    storage_options: dict[str, Any] | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    **setting: Any,
+) -> Plan:
+    """Say what a run would do: documents, pages, partitions, time, and what is set aside and why.
+
+    Recognises nothing and asks nothing. ``docdask.run(to)`` then does exactly this.
+
+    Parameters
+    ----------
+    sources, cluster, client, passwords, storage_options, on_progress, **setting
+        As for :func:`scan`.
+    to
+        Run directory; made if missing. One that is there gets what is new in ``sources``.
+    engine, options
+        Engine and its options; they change results, so a run keeps those it was made with.
+    tokens
+        Also write the table ``tokens``.
+    sample
+        Look at that many documents only (stratified by type and size) and estimate the rest.
+    seed
+        Of the sample.
+
+    Raises
+    ------
+    SourceError
+        If there is nothing to read.
+    RunMismatch
+        If the run was made with another engine or other options.
+    """
+    way = _Way(
+        settings_module.load(**setting), cluster, client, tuple(passwords), storage_options, on_progress
+    )
+    return _planned(sources, to, engine, options, way, tokens=tokens, sample=sample, seed=seed)
+
+
+def run(
+    what: Sources | Plan,
+    *,
+    to: str | Path | None = None,
+    engine: str = "offline",
+    options: Mapping[str, Any] | None = None,
+    tokens: bool = False,
+    sample: int | None = None,
+    seed: int = 0,
+    cluster: str = "local",
+    client: Any = None,
+    passwords: Sequence[str] = (),
+    storage_options: dict[str, Any] | None = None,
+    wait: bool = True,
+    on_plan: Callable[[Plan], None] = lambda _plan: None,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+    **setting: Any,
+) -> Result | RunHandle:
+    """Recognise documents, store the results and write the tables; goes on where it stopped.
+
+    Parameters
+    ----------
+    what
+        A plan or run directory: does what is planned. Or sources, with ``to``: plans them first.
+    to
+        Run directory, with sources.
+    engine, options, tokens, seed, cluster, client, passwords, storage_options, **setting
+        As for :func:`plan`.
+    sample
+        A pilot: only that many documents; a later run into the same directory does not do them again.
+    wait
+        False: return a handle at once; the run goes on in a process of its own (with ``client``: in a thread).
+    on_plan
+        Called with the plan before anything is recognised.
+    progress
+        Called with statuses while waiting; None: a progress bar in a terminal, live HTML in a notebook.
+
+    Returns
+    -------
+    Result or RunHandle
+        The result when it has ended; with ``wait=False`` a handle with ``status()``, ``wait()``, ``stop()``.
+
+    Raises
+    ------
+    UsageError
+        If ``what`` is no run directory and ``to`` is missing.
+    RunLocked
+        If another driver works on this run in another way.
+    """
+    from docdask.monitor.views import Plan
+    from docdask.tables.result import Result
+
+    way = _Way(settings_module.load(**setting), cluster, client, tuple(passwords), storage_options)
+    url = what.url if isinstance(what, Plan) else _as_run(what, to)
+    going_on = _attach(url or str(to))
+    if url is None:
+        assert to is not None
+        assert not isinstance(what, Plan)
+        url = str(to)
+        if going_on is None:
+            plan_ = _planned(
+                what, to, engine, options, way, tokens=tokens, sample=sample, seed=seed, pilot=True
+            )
+            on_plan(plan_)
+    handle = going_on or _launch(url, way)
+    if not wait:
+        return handle
+    _wait(handle, progress)
+    return Result(handle.url)
+
+
+def open(url: str | Path) -> Result:  # noqa: A001 - docdask.open(RUN) reads as what it does
+    """Result of a run: frames, documents, ``map``, ``show``; right at any moment, also while it runs.
+
+    Raises
+    ------
+    RunNotFound
+        If there is no run at ``url``.
+    """
+    from docdask.store.run import RunDirectory
+    from docdask.tables.result import Result
+
+    return Result(RunDirectory.open(str(url)).url)
+
+
+def status(url: str | Path) -> dict[str, Any]:
+    """How a run is, from any process: state, documents, pages, rate, ETA, dashboard, and the summary of its tables."""
+    from docdask.engine import status as status_file
+    from docdask.store.run import RunDirectory
+
+    directory = RunDirectory.open(str(url))
+    return {**open(url).summary(), **status_file.read(directory)}
+
+
+def handle(url: str | Path) -> RunHandle:
+    """Handle of a run that may be going on in another process."""
+    from docdask.engine.handle import RunHandle
+    from docdask.store.run import RunDirectory
+
+    return RunHandle(RunDirectory.open(str(url)))
+
+
+def export(
+    url: str | Path, formats: Sequence[str], *, to: str | Path | None = None, passwords: Sequence[str] = ()
+) -> list[Path]:
+    """Write the result in other forms: csv, xlsx, duckdb, pdf (searchable), hocr, documentai.
+
+    Parameters
+    ----------
+    url
+        Run directory.
+    formats
+        One or several; see docs/export.md.
+    to
+        Folder; None: ``export`` in the run directory.
+    passwords
+        For encrypted originals, which the searchable PDF needs again.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    from docdask.tables.export import export as write
+
+    result = open(url)
+    result.passwords = tuple(passwords)
+    return list(write(result, list(formats), _beside(result, to, "export")))
+
+
+def report(
+    url: str | Path,
+    *,
+    to: str | Path | None = None,
+    baseline: float | None = None,
+    thumbnails: bool = False,
+) -> dict[str, Path]:
+    """Write the report as PDF and HTML, and the charts as SVG.
+
+    Parameters
+    ----------
+    url
+        Run directory.
+    to
+        Folder; None: the run directory.
+    baseline
+        Documents an hour of what was done before, to compare with.
+    thumbnails
+        Show pages of what was set aside; they are personal data.
+
+    Returns
+    -------
+    dict
+        ``pdf``, ``html`` and ``charts`` (a folder).
+    """
+    from docdask.report import write
+
+    return dict(write(open(url), _beside(open(url), to, ""), baseline=baseline, thumbnails=thumbnails))
+
+
+def samples(folder: str | Path, *, copies: int = 1, seed: int = 0) -> list[Path]:
+    """Make twelve sample documents, different in kind, with a truth file; see docs/samples.md."""
+    from docdask.samples import make
+
+    return list(make(Path(folder), copies=copies, seed=seed))
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How and where: what every verb is told beside its subject."""
+
+    settings: Settings
+    cluster: str
+    client: Any
+    passwords: tuple[str, ...]
+    storage_options: dict[str, Any] | None
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None
+
+    @contextlib.contextmanager
+    def pool(self) -> Iterator[Pool]:
+        """Where tasks run, checked."""
+        from docdask.engine.pool import OnCluster, open_pool
+
+        pool = open_pool(self.cluster, self.settings, client=self.client)
+        try:
+            if isinstance(pool, OnCluster):
+                pool.check(None)
+            yield pool
+        finally:
+            pool.close()
+
+    def find(self, sources: Sources) -> list[Source]:
+        """The files behind ``sources``."""
+        from docdask.intake.finding import find
+
+        return list(find(_listed(sources), storage_options=self.storage_options))
+
+    def scan(self, run: RunDirectory, pool: Pool, found: Sequence[Source]) -> int:
+        """Inspect what is new; returns how many files that were."""
+        from docdask.engine import scanning
+
+        return scanning.scan(
+            found,
+            run,
+            pool,
+            self.settings,
+            passwords=self.passwords,
+            storage_options=self.storage_options,
+            on_progress=self.on_progress,
+        )
+
+
+def _planned(
+    sources: Sources,
+    to: str | Path,
+    engine: str,
+    options: Mapping[str, Any] | None,
+    way: _Way,
+    *,
+    tokens: bool,
+    sample: int | None,
+    seed: int,
+    pilot: bool = False,
+) -> Plan:
+    """Scan and plan into ``to``. With a sample: an estimate of all of it, or the plan of a pilot."""
+    from docdask.service import base
+    from docdask.store.manifest import Manifest
+    from docdask.store.run import RunDirectory
+
+    if sample is not None and sample < 1:
+        raise UsageError(f"--sample {sample} looks at nothing", "give 1 or more")
+    found = way.find(sources)
+    with contextlib.closing(base.load(engine, dict(options or {}))) as made:
+        manifest = Manifest(
+            engine=engine, engine_version=made.version, engine_options=dict(options or {}), tokens=tokens
+        )
+        run = RunDirectory.create(str(to), manifest)
+        with run.lock():
+            _remember(run, sources)
+            picked = None if sample is None else _pick(found, sample, seed)
+            with way.pool() as pool:
+                way.scan(run, pool, found if picked is None else picked)
+                if picked is None:
+                    return _plan(run, made, pool, way.settings)
+                if pilot:
+                    return _plan(
+                        run, made, pool, way.settings, frozenset(source.document_id for source in picked)
+                    )
+                return _estimate(run, made, pool, way.settings, found, picked, seed)
+
+
+def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:
+    from docdask.engine import estimating
+
+    return estimating.pick(found, sample, seed)
+
+
+def _plan(
+    run: RunDirectory, engine: Engine, pool: Pool, settings: Settings, only: frozenset[str] | None = None
+) -> Plan:
+    from docdask.engine import calibration, planning
+    from docdask.monitor.views import Plan
+
+    speed, note = calibration.speed(engine, settings)
+    facts = {"speed_note": note, **_engine_facts(engine)}
+    return Plan(run.url, planning.append(run, engine, speed, pool.workers, only=only, facts=facts))
+
+
+def _estimate(
+    run: RunDirectory,
+    engine: Engine,
+    pool: Pool,
+    settings: Settings,
+    found: Sequence[Source],
+    picked: Sequence[Source],
+    seed: int,
+) -> Plan:
+    from docdask.engine import calibration, estimating
+    from docdask.monitor.views import Plan
+
+    speed, note = calibration.speed(engine, settings)
+    summary = {
+        "run": run.url,
+        "found": len(found),
+        "sampled": len(picked),
+        "seed": seed,
+        "workers": pool.workers,
+        "speed_note": note,
+        **_engine_facts(engine),
+        "estimate": estimating.estimate(run, engine, speed, pool.workers, found, picked),
+    }
+    run.write_json("plan/estimate.json", summary)
+    return Plan(run.url, summary)
+
+
+def _engine_facts(engine: Engine) -> dict[str, str]:
+    from docdask.service import base
+
+    return {
+        "engine": base.engine_id(engine),
+        "engine_note": getattr(engine, "note", "it tells nothing about itself"),
+    }
+
+
+def _listed(sources: Sources) -> list[str]:
+    return [str(sources)] if isinstance(sources, str | Path) else [str(source) for source in sources]
+
+
+def _remember(run: RunDirectory, sources: Sources) -> None:
+    """Keep the sources of a run, so that ``docdask run RUN`` can scan the rest of what was sampled."""
+    from docdask.intake.reading import is_url
+
+    known = (run.read_json("sources.json") or {}).get("sources", [])
+    named = [
+        s if is_url(s) or s.startswith("@") else str(Path(s).expanduser().absolute())
+        for s in _listed(sources)
+    ]
+    merged = list(dict.fromkeys([*known, *named]))
+    if merged != known:
+        run.write_json("sources.json", {"sources": merged})
+
+
+@contextlib.contextmanager
+def _kept(to: str | Path | None) -> Iterator[str]:
+    if to is not None:
+        yield str(to)
+        return
+    folder = tempfile.mkdtemp(prefix="docdask-scan-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_run(what: Sources, to: str | Path | None) -> str | None:
+    """URL of the run that ``what`` is; None if it is sources for the run ``to``."""
+    from docdask.store.run import RunDirectory
+
+    if to is not None:
+        return None
+    if not isinstance(what, str | Path):
+        raise UsageError("sources were given without a run directory", "add --to RUN")
+    try:
+        return RunDirectory.open(str(what)).url
+    except RunNotFound as error:
+        raise UsageError(
+            f"{what} is no run directory",
+            f"to recognise what is there, say where the results go: docdask run {what} --to RUN",
+        ) from error
+
+
+def _attach(url: str) -> RunHandle | None:
+    """Handle of the driver that works on the run already, if there is one."""
+    from docdask.engine.handle import RunHandle
+    from docdask.store.run import RunDirectory
+
+    run = RunDirectory(url)
+    if not run.exists():
+        return None
+    found = RunHandle(run)
+    return found if found.running() else None
+
+
+def _launch(url: str, way: _Way) -> RunHandle:
+    from docdask.engine import detached
+    from docdask.engine.drive import drive
+    from docdask.engine.handle import DriverThread, RunHandle
+    from docdask.store.run import RunDirectory
+
+    run_ = RunDirectory.open(url)
+    if not run_.generations():
+        _plan_the_rest(run_, way)
+    more: dict[str, Any] = {
+        "cluster": way.cluster,
+        "passwords": way.passwords,
+        "storage_options": way.storage_options,
+    }
+    if way.client is None and way.cluster != "none":
+        return RunHandle(run_, process=detached.start(run_, way.settings, **more))
+    thread = DriverThread(lambda stop: drive(run_, way.settings, client=way.client, stop=stop, **more))
+    thread.start()
+    return RunHandle(run_, thread=thread)
+
+
+def _plan_the_rest(run_: RunDirectory, way: _Way) -> None:
+    """For a run that was planned by a sample: look at the rest, then plan all of it."""
+    from docdask.service import base
+
+    sources = (run_.read_json("sources.json") or {}).get("sources")
+    if not sources:
+        raise UsageError(f"{run_.url} has no plan", f"make one: docdask plan SOURCE --to {run_.url}")
+    manifest = run_.manifest()
+    with (
+        contextlib.closing(base.load(manifest.engine, manifest.engine_options)) as made,
+        run_.lock(),
+        way.pool() as pool,
+    ):
+        way.scan(run_, pool, way.find(sources))
+        _plan(run_, made, pool, way.settings)
+
+
+def _wait(handle: RunHandle, progress: Callable[[dict[str, Any]], None] | None) -> None:
+    from docdask.monitor import progress as shown
+
+    shower = shown.choose() if progress is None else None
+    try:
+        handle.wait(on_status=progress or shower)
+    except KeyboardInterrupt:
+        handle.stop()
+        raise
+    finally:
+        if shower:
+            shower.close()
+
+
+def _beside(result: Result, to: str | Path | None, name: str) -> Path:
+    """Local folder for what is written for a person; in the run directory unless said otherwise."""
+    if to is not None:
+        folder = Path(to)
+    elif "://" in result.url:
+        raise UsageError(f"{result.url} is not on this machine", "say where to write with --to FOLDER")
+    else:
+        folder = Path(result.url) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,93 @@
+"""The main job on documents that docdask makes: samples → plan → run → tables, charts, report, and how good it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docdask import api
+from docdask.monitor.views import told
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from docdask.monitor.views import Plan
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made."""
+
+    documents: Path
+    run: Path
+    tables: Path
+    charts: Path
+    report: Path
+    report_html: Path
+    summary: dict[str, Any]
+    comparison: pd.DataFrame
+    """One row a sample: what was read against the truth (see docs/samples.md)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Paths and figures, for ``--json``."""
+        paths = {
+            name: str(getattr(self, name))
+            for name in ("documents", "tables", "charts", "report", "report_html")
+        }
+        return {**self.summary, **paths}
+
+    def text(self) -> str:
+        """What a person reads at the end."""
+        return "\n".join(
+            [
+                told(self.summary),
+                "",
+                _comparison(self.comparison),
+                "",
+                f"documents  {self.documents}",
+                f"tables     {self.tables}",
+                f"charts     {self.charts}",
+                f"report     {self.report}",
+                f"           {self.report_html}",
+                "",
+                f'next: python -c "import docdask; print(docdask.open({str(self.run)!r}).invoices)"',
+            ]
+        )
+
+
+def demo(
+    folder: Path, *, cluster: str = "local", on_plan: Callable[[Plan], None] = lambda _plan: None
+) -> Demo:
+    """Make the samples in ``folder`` and run the main job on them.
+
+    Parameters
+    ----------
+    folder
+        Gets ``documents`` and ``run``; made if missing. A second time it goes on with what is there.
+    cluster
+        ``local`` or ``none``.
+    on_plan
+        Called with the plan.
+    """
+    from docdask.samples import compare
+
+    documents, run = folder / "documents", folder / "run"
+    api.samples(documents)
+    result: Any = api.run(documents, to=run, cluster=cluster, on_plan=on_plan)
+    written = api.report(run)
+    return Demo(
+        documents=documents,
+        run=run,
+        tables=run / "tables",
+        charts=written["charts"],
+        report=written["pdf"],
+        report_html=written["html"],
+        summary=result.summary(),
+        comparison=compare(documents, result),
+    )
+
+
+def _comparison(frame: pd.DataFrame) -> str:
+    return str(frame.to_string(index=False))

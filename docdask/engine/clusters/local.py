@@ -1,0 +1,166 @@
+"""Finds the local cluster or starts it, and connects to any other.
+
+A cluster is named as the user writes it: ``local`` (default), ``tcp://host:8786`` or ``tls://…``, or ``none`` for this
+process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import docdask
+from docdask.errors import ClusterError, UsageError
+from docdask.settings import Settings
+
+_START_TIMEOUT_S = 90
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """Where a cluster is."""
+
+    address: str
+    dashboard: str = ""
+    started: bool = False
+    """This call started it."""
+
+
+def find_or_start(settings: Settings) -> ClusterFacts:
+    """Join this machine's cluster, or start it.
+
+    A cluster that runs with another number of workers than asked for is not joined; a private one is started then.
+
+    Raises
+    ------
+    ClusterError
+        If it does not start.
+    """
+    state = _state_file(settings)
+    with _locked(state.with_suffix(".lock")):
+        facts = _running(state)
+        if facts and (not settings.workers or facts["workers"] == settings.workers):
+            return ClusterFacts(facts["address"], facts["dashboard"])
+        return _start(settings, None if facts else state)
+
+
+def running(settings: Settings) -> ClusterFacts | None:
+    """This machine's cluster, if it runs."""
+    facts = _running(_state_file(settings))
+    return ClusterFacts(facts["address"], facts["dashboard"]) if facts else None
+
+
+def stop(settings: Settings) -> bool:
+    """End this machine's cluster. Returns whether there was one."""
+    facts = _running(_state_file(settings))
+    if not facts:
+        return False
+    process = psutil.Process(facts["pid"])
+    process.terminate()
+    with contextlib.suppress(psutil.TimeoutExpired):
+        process.wait(20)
+    return True
+
+
+def connect(address: str, *, timeout_s: float = 15.0) -> Any:
+    """Client of the scheduler at ``address``.
+
+    Raises
+    ------
+    ClusterError
+        If nothing answers there.
+    UsageError
+        If that is no address.
+    """
+    from distributed import Client
+
+    if "://" not in address:
+        raise UsageError(
+            f"--cluster {address!r} is no scheduler address", "write local, none, or tcp://host:8786"
+        )
+    try:
+        return Client(address, timeout=f"{timeout_s:g}s", set_as_default=False, name="docdask")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address}",
+            "start one (dask scheduler), or leave --cluster away to use this machine",
+        ) from error
+
+
+def _state_file(settings: Settings) -> Path:
+    # Another Python or another docdask must not get our tasks to unpickle.
+    key = hashlib.blake2b(
+        f"{sys.executable}|{docdask.__version__}|{os.getuid()}".encode(), digest_size=6
+    ).hexdigest()
+    return settings.state_folder / f"cluster-{key}.json"
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _running(state: Path) -> dict[str, Any] | None:
+    try:
+        facts: dict[str, Any] = json.loads(state.read_text(encoding="utf-8"))
+        process = psutil.Process(facts["pid"])
+        alive = (
+            process.status() != psutil.STATUS_ZOMBIE and "docdask.engine.clusters.daemon" in process.cmdline()
+        )
+    except (OSError, ValueError, KeyError, psutil.Error):
+        return None
+    if not alive:
+        return None
+    try:
+        client = connect(facts["address"], timeout_s=5)
+    except ClusterError:
+        return None
+    with client:
+        return facts if client.scheduler_info(n_workers=-1)["workers"] else None
+
+
+def _start(settings: Settings, state: Path | None) -> ClusterFacts:
+    command = [
+        sys.executable,
+        "-m",
+        "docdask.engine.clusters.daemon",
+        f"--workers={settings.worker_count}",
+        f"--dashboard-port={settings.dashboard_port}",
+        f"--idle-s={settings.idle_s}",
+        f"--state-file={state or ''}",
+    ]
+    log = settings.state_folder / "cluster.log"
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], _START_TIMEOUT_S)
+    line = process.stdout.readline() if ready else b""
+    facts = (
+        json.loads(line)
+        if line
+        else {"error": f"it said nothing for {_START_TIMEOUT_S} s" if not ready else "it ended"}
+    )
+    process.stdout.close()
+    if "error" in facts:
+        process.kill()
+        raise ClusterError(
+            f"the local cluster did not start: {facts['error']}",
+            f"see {log}, or run in this process with --cluster none",
+        )
+    return ClusterFacts(facts["address"], facts["dashboard"], started=True)

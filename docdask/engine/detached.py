@@ -1,0 +1,80 @@
+"""The driver as a process of its own, so that closing a terminal or a notebook does not end a run.
+
+``python -m docdask.engine.detached`` reads one JSON object from its input (the passwords are in it: they are neither in
+the arguments nor in the run directory) and drives the run. How it goes is told by ``status.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from docdask.errors import DocdaskError
+from docdask.settings import Settings
+from docdask.store.run import RunDirectory
+
+
+def start(
+    run: RunDirectory,
+    settings: Settings,
+    *,
+    cluster: str,
+    passwords: tuple[str, ...] = (),
+    storage_options: dict[str, Any] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a driver for ``run`` in a session of its own; what it prints goes to ``driver.log`` in the state folder."""
+    log = settings.state_folder / "driver.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "docdask.engine.detached"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+    assert process.stdin is not None
+    order = {
+        "url": run.url,
+        "settings": asdict(settings),
+        "cluster": cluster,
+        "passwords": passwords,
+        "storage_options": storage_options,
+    }
+    process.stdin.write(json.dumps(order).encode())
+    process.stdin.close()
+    return process
+
+
+def main() -> int:
+    """Entry of the process; returns its exit code."""
+    order = json.load(sys.stdin)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from docdask.engine.drive import drive
+
+    try:
+        drive(
+            RunDirectory.open(order["url"]),
+            Settings(**order["settings"]),
+            cluster=order["cluster"],
+            passwords=tuple(order["passwords"]),
+            storage_options=order["storage_options"],
+            stop=stop,
+        )
+    except DocdaskError as error:
+        print(f"{order['url']}: {error}", flush=True)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,341 @@
+"""Drives a run: what is planned and not done is submitted in a sliding window, until everything is accounted for.
+
+Rules:
+
+1. A partition is done when the table ``documents`` has its rows; nothing else is remembered between drivers, so any
+   driver can be killed at any moment.
+2. At the end stored + quarantined + skipped + pending = inputs, or the run says that docdask has a fault.
+3. To stop is to leave a mark in the run directory: tasks end after the unit at hand, what they did is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from docdask.engine import graph, planning, work
+from docdask.engine.graph import Branch
+from docdask.engine.pool import OnCluster, Pool, open_pool
+from docdask.engine.status import StatusWriter
+from docdask.engine.work import Job, Tally
+from docdask.errors import ClusterError, DocdaskError, EngineError, RunFailed, sentence
+from docdask.service import base
+from docdask.settings import Settings
+from docdask.store.run import RunDirectory
+
+#: Times that the local cluster is started again when its scheduler dies during a run.
+RESTARTS = 3
+
+
+def drive(
+    run: RunDirectory,
+    settings: Settings,
+    *,
+    cluster: str = "local",
+    client: Any = None,
+    passwords: tuple[str, ...] = (),
+    storage_options: dict[str, Any] | None = None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Do what is planned and not done.
+
+    Parameters
+    ----------
+    run
+        Run directory with a plan.
+    settings
+        Limits, and the local cluster's size.
+    cluster
+        ``local``, ``none`` or a scheduler's address.
+    client
+        Client of a cluster that the caller has; then ``cluster`` does not matter.
+    passwords
+        For encrypted documents.
+    storage_options
+        Of the file systems that sources are read from.
+    stop
+        Set it to stop cleanly.
+
+    Returns
+    -------
+    dict
+        Summary of the run, as ``docdask.open(run).summary()``.
+
+    Raises
+    ------
+    RunLocked
+        If another driver works on it.
+    ClusterError, EngineError, StorageError
+        If the cluster, the engine or the storage fails for good; the run can be resumed.
+    """
+    stop = stop or threading.Event()
+    manifest = run.manifest()
+    with run.lock():
+        engine = base.load(manifest.engine, manifest.engine_options)
+        if engine.version != manifest.engine_version:
+            raise EngineError(
+                f"{run.url} was made with {manifest.engine_id}, installed is {base.engine_id(engine)}",
+                "install that version to go on, or start another RUN",
+            )
+        job = Job(
+            run=f"{zlib.crc32(run.url.encode()):08x}",
+            url=run.url,
+            engine=manifest.engine,
+            options=manifest.engine_options,
+            tokens=manifest.tokens,
+            passwords=passwords,
+            storage_options=storage_options or {},
+            **settings.limits,
+        )
+        status = StatusWriter(run, {"engine": manifest.engine_id, "token": job.run})
+        status.set("starting")
+        try:
+            _unmark(run)
+            _drive(run, job, engine, settings, cluster, client, status, stop)
+            status.write()  # the summary reads the session's seconds there
+            summary = _close_books(run, engine)
+            status.set("stopped" if stop.is_set() and summary["pending"] else "finished")
+        except BaseException as error:
+            status.set("failed", error=_told(error))
+            raise
+        finally:
+            engine.close()
+        return summary
+
+
+def _drive(
+    run: RunDirectory, job: Job, engine: base.Engine, settings: Settings, cluster: str, client: Any, status: StatusWriter,
+    stop: threading.Event,
+) -> None:  # fmt: skip
+    _drop_superseded(run)
+    _write_set_aside(run, engine)
+    for restart in range(RESTARTS + 1):
+        done = _done(run)
+        todo = _account(run, status, done)
+        if not todo or stop.is_set():
+            return
+        pool = open_pool(cluster, settings, client=client)
+        try:
+            with _call_worker(pool, engine, cluster, settings):
+                if isinstance(pool, OnCluster):
+                    pool.check(run)
+                status.facts.update(dashboard=pool.dashboard, workers=pool.workers)
+                _work_off(run, job, engine, pool, done, status, stop)
+                return
+        except ClusterError:
+            if cluster != "local" or client is not None or restart == RESTARTS or stop.is_set():
+                raise
+            status.progress.live_pages.clear()
+        finally:
+            pool.close()
+
+
+def _work_off(
+    run: RunDirectory,
+    job: Job,
+    engine: base.Engine,
+    pool: Pool,
+    done: set[int],
+    status: StatusWriter,
+    stop: threading.Event,
+) -> None:
+    waits = engine.in_flight > 1
+    progress, open_units = status.progress, [0]
+
+    def submit(branch: Branch, tries: int) -> Any:
+        return graph.build(job, branch, waits=waits, resources=pool.resources, attempt=tries)
+
+    def inline(branch: Branch) -> Tally:
+        return work.serial(job, branch.partition, branch.pieces, branch.rows, waits=waits)
+
+    def supply() -> Iterator[Branch]:
+        for branch in planning.branches(run, done):
+            if stop.is_set():
+                return
+            open_units[0] += len(branch.unit_ids)
+            yield branch
+
+    def width() -> int:
+        least = 2 * pool.workers + 2
+        if not waits or open_units[0] >= 1.5 * engine.in_flight:
+            return least
+        return 10**6  # an engine that waits: until its calls in flight are fed
+
+    def idle() -> None:
+        if stop.is_set() and status.state == "running":
+            run.write(work.STOP, b"")
+            status.set("stopping")
+        status.tick()
+
+    with _progress_events(pool, job.run, progress):
+        status.begin()
+        for branch, tally in pool.window(supply(), submit, inline, width, idle):
+            open_units[0] -= len(branch.unit_ids)
+            for key in [key for key in progress.live_pages if key[0] == branch.partition]:
+                del progress.live_pages[key]
+            if not tally.stopped:
+                progress.documents += len(branch.rows)
+                progress.pages += branch.pages
+            progress.units_failed += tally.failed
+            progress.units_again += tally.again
+            progress.call_seconds += tally.seconds
+            status.tick()
+    if stop.is_set():
+        _unmark(run)
+
+
+@contextlib.contextmanager
+def _progress_events(pool: Pool, token: str, progress: Any) -> Iterator[None]:
+    if not isinstance(pool, OnCluster):
+        yield
+        return
+
+    def heard(event: tuple[float, dict[str, Any]]) -> None:
+        told = event[1]
+        progress.live_pages[told["partition"], told["task"]] = told["pages"]
+
+    topic = f"docdask-{token}"
+    pool.client.subscribe_topic(topic, heard)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # the scheduler may be gone; that is told elsewhere
+            pool.client.unsubscribe_topic(topic)
+
+
+@contextlib.contextmanager
+def _call_worker(pool: Pool, engine: base.Engine, cluster: str, settings: Settings) -> Iterator[None]:
+    """For an engine that waits, on the local cluster: one call worker beside the CPU workers."""
+    if (
+        engine.in_flight == 1
+        or cluster != "local"
+        or not isinstance(pool, OnCluster)
+        or "call" in pool.resources
+    ):
+        yield
+        return
+    log = settings.state_folder / "cluster.log"
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_worker", pool.client.scheduler.address, "--nthreads=64",
+             "--resources=call=64", "--no-nanny", f"--name=call-{os.getpid()}", "--no-dashboard", "--memory-limit=0",
+             "--host=127.0.0.1"],
+            stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while "call" not in pool.resources:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise ClusterError("the local cluster's call worker did not start", f"see {log}")
+            time.sleep(0.1)
+            pool._look()  # noqa: SLF001 - same package, two halves of one thing
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+# -- books -------------------------------------------------------------------------------------------------------------
+
+
+def _done(run: RunDirectory) -> set[int]:
+    """Partitions all of whose documents have their rows."""
+    from docdask.tables import build
+
+    plan = run.plan(current=True).select(["partition"]).to_pydict()["partition"]
+    planned: dict[int, int] = {}
+    for number in plan:
+        planned[number] = planned.get(number, 0) + 1
+    decided = build.decided(run)
+    return {number for number, documents in planned.items() if decided.get(number, 0) >= documents}
+
+
+def _account(run: RunDirectory, status: StatusWriter, done: set[int]) -> int:
+    """Set the totals; returns how many documents are left to do."""
+    columns = run.plan(current=True).select(["partition", "pages"]).to_pydict()
+    p = status.progress
+    p.documents = p.pages = p.documents_total = p.pages_total = 0
+    for number, pages in zip(columns["partition"], columns["pages"], strict=True):
+        p.documents_total += 1
+        p.pages_total += pages or 1
+        if number in done:
+            p.documents += 1
+            p.pages += pages or 1
+    status.write()
+    return p.documents_total - p.documents
+
+
+def _drop_superseded(run: RunDirectory) -> None:
+    """Documents that changed and were planned again: their rows in the older partition no longer hold."""
+    from docdask.tables import build
+
+    if len(run.generations()) < 2:
+        return
+    now = run.plan(current=True).select(["document_id", "partition"]).to_pydict()
+    current = dict(zip(now["document_id"], now["partition"], strict=True))
+    ever = run.plan().select(["document_id", "partition"]).to_pydict()
+    stale: dict[int, set[str]] = {}
+    for document, partition in zip(ever["document_id"], ever["partition"], strict=True):
+        if current.get(document) != partition:
+            stale.setdefault(partition, set()).add(document)
+    for partition, documents in stale.items():
+        build.drop(run, partition, documents)
+
+
+def _write_set_aside(run: RunDirectory, engine: base.Engine) -> None:
+    from docdask.tables import build
+
+    build.write_documents(run, "set-aside", build.set_aside(planning.set_aside(run.catalog(), engine)))
+
+
+def _close_books(run: RunDirectory, engine: base.Engine) -> dict[str, Any]:
+    """Write the rows of duplicates, and check that every input is accounted for."""
+    from docdask.tables import build
+    from docdask.tables.result import Result
+
+    planned = set(run.plan(current=True)["document_id"].to_pylist())
+    ready = planning._ready(run.catalog(), engine)  # noqa: SLF001 - same package
+    copies = planning.duplicates(ready, dict.fromkeys(planned))
+    by_id = {row["document_id"]: row for row in ready}
+    rows = [
+        {**by_id[copy], "duplicate_of": original} for copy, original in copies.items() if copy not in planned
+    ]
+    result = Result(run.url)
+    build.write_documents(run, "duplicates", build.duplicates(rows, result.frame("documents")))
+    summary = Result(run.url).summary()
+    if (
+        summary["stored"] + summary["quarantined"] + summary["skipped"] + summary["pending"]
+        != summary["inputs"]
+    ):
+        raise RunFailed(
+            f"the books of {run.url} do not balance: {summary}",
+            "this is a fault of docdask; please report it with this line",
+        )
+    return summary
+
+
+def _unmark(run: RunDirectory) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        run.fs.rm(run.path(work.STOP))
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, DocdaskError):
+        return {
+            "type": type(error).__name__,
+            "message": error.message,
+            "remedy": error.remedy,
+            "exit_code": error.exit_code,
+        }
+    return {"type": type(error).__name__, "message": sentence(error), "remedy": "", "exit_code": 1}

@@ -1,0 +1,176 @@
+"""What a caller holds of a run that goes on: ask how it is, wait for it, stop it.
+
+A handle works on the run directory alone, so that any process can have one; the process that started the run also
+learns at once when its driver ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from docdask import errors
+from docdask.engine import status as status_file
+from docdask.engine import work
+from docdask.errors import DocdaskError, RunFailed
+from docdask.store.run import RunDirectory
+
+_LOOK_S = 0.25
+
+
+class RunHandle:
+    """A run that was started, perhaps by another process.
+
+    Parameters
+    ----------
+    run
+        Its run directory.
+    process
+        Its driver, when this process started it.
+    thread
+        Its driver, when it is a thread of this process; then ``stop_event`` stops it.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        *,
+        process: subprocess.Popen[bytes] | None = None,
+        thread: DriverThread | None = None,
+    ) -> None:
+        self.run, self._process, self._thread = run, process, thread
+
+    @property
+    def url(self) -> str:
+        """The run directory."""
+        return self.run.url
+
+    def status(self) -> dict[str, Any]:
+        """How the run is now: ``state``, documents, pages, rate, ETA, dashboard …; see docs/run-directory.md."""
+        found = status_file.read(self.run)
+        if self._driver_running() and found["state"] in status_file.ENDED:
+            # What is written there is of the session before: our driver has not said anything yet.
+            found = {"state": "starting", "run": self.run.url}
+        return found
+
+    def running(self) -> bool:
+        """Whether a driver works on it."""
+        return self._driver_running() or status_file.read(self.run)["state"] not in status_file.ENDED
+
+    def wait(
+        self, timeout_s: float | None = None, *, on_status: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
+        """Wait until the run has ended.
+
+        Parameters
+        ----------
+        timeout_s
+            Seconds to wait; None: as long as it takes.
+        on_status
+            Called with the status now and then.
+
+        Returns
+        -------
+        dict
+            The last status.
+
+        Raises
+        ------
+        TimeoutError
+            If it goes on longer than ``timeout_s``.
+        DocdaskError
+            The error that ended the run, of its own class.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.running():
+            if deadline is not None and time.monotonic() > deadline:
+                msg = f"{self.url} still runs after {timeout_s:g} s; wait longer, or stop() it"
+                raise TimeoutError(msg)
+            if on_status:
+                on_status(self.status())
+            self._sleep()
+        if self._thread and self._thread.error:
+            raise self._thread.error
+        found = self.status()
+        if on_status:
+            on_status(found)
+        if found["state"] == "failed":
+            raise _error(found.get("error", {}))
+        if found["state"] == "interrupted" or (
+            self._process and self._process.returncode and found["state"] != "stopped"
+        ):
+            raise RunFailed(
+                f"the driver of {self.url} ended without a word",
+                f"give the same command again: docdask run {self.url}",
+            )
+        return found
+
+    def stop(self, *, wait: bool = True) -> dict[str, Any]:
+        """Stop cleanly: the units at hand are finished and stored, nothing new is begun."""
+        if self._thread:
+            self._thread.stop_event.set()
+        elif self.running() and not self._signal():
+            self.run.write(work.STOP, b"")
+        while wait and self.running():
+            self._sleep()
+        return self.status()
+
+    def _signal(self) -> bool:
+        driver = status_file.read(self.run).get("driver", {})
+        pid = self._process.pid if self._process else driver.get("pid")
+        if not pid or (not self._process and driver.get("host") != socket.gethostname()):
+            return False
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+            return True
+        return False
+
+    def _driver_running(self) -> bool:
+        if self._thread:
+            return self._thread.is_alive()
+        return self._process is not None and self._process.poll() is None
+
+    def _sleep(self) -> None:
+        if self._thread:
+            self._thread.join(_LOOK_S)
+        elif self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LOOK_S)
+        else:
+            time.sleep(_LOOK_S)
+
+    def __repr__(self) -> str:
+        found = self.status()
+        return f"<RunHandle {self.url}: {found['state']}, {found.get('documents', 0)} of {found.get('documents_total', '?')} documents>"
+
+
+class DriverThread(threading.Thread):
+    """Drives a run in a thread of this process, for a client that only this process has."""
+
+    def __init__(self, target: Callable[[threading.Event], Any]) -> None:
+        super().__init__(name="docdask-driver", daemon=True)
+        self.stop_event, self._body = threading.Event(), target
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Body of the thread."""
+        try:
+            self._body(self.stop_event)
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+            self.error = error
+
+
+def _error(told: dict[str, Any]) -> DocdaskError:
+    kind = getattr(errors, told.get("type", ""), RunFailed)
+    if not (isinstance(kind, type) and issubclass(kind, DocdaskError)) or issubclass(
+        kind, errors.DocumentError
+    ):
+        kind = RunFailed
+    return kind(told.get("message", "the run failed"), told.get("remedy", ""))

@@ -1,0 +1,271 @@
+"""From the catalog to a generation of the plan: which documents are new, which are done once for several, in what branch.
+
+Rules:
+
+1. A document that is planned stays where it is; more inputs make a further generation. A document whose bytes changed is
+   planned anew and belongs to its newest generation.
+2. Of several documents with the same bytes one is done: one that is planned already, else the first by URI.
+3. Planning recognises nothing and asks nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from docdask.core import planner
+from docdask.core.planner import Item, Speed
+from docdask.engine.graph import Branch
+from docdask.engine.work import Unit
+from docdask.model import PageRange, unit_id
+from docdask.service import base
+from docdask.store.plan import PLAN
+from docdask.store.run import RunDirectory
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_COPIED = ("document_id", "uri", "name", "sha256", "mime_type", "group", "action", "size_bytes", "kind", "kind_confidence",
+           "problem", "reason", "remedy", "columns")  # fmt: skip
+_NEEDED = [*_COPIED, "pages", "text_pages", "state"]
+
+
+def append(
+    run: RunDirectory,
+    engine: base.Engine,
+    speed: Speed,
+    workers: int,
+    *,
+    only: frozenset[str] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Plan what the catalog has and the plan lacks.
+
+    Parameters
+    ----------
+    run, engine
+        The run and the engine it uses.
+    speed, workers
+        To size the branches.
+    only
+        Document ids to plan (a pilot); None for all.
+    facts
+        Added to the summary.
+
+    Returns
+    -------
+    dict
+        Summary of everything planned in this run so far; ``new`` says whether this call added a generation.
+    """
+    catalog = run.catalog(_NEEDED)
+    before = _planned(run)
+    rows = [row for row in _ready(catalog, engine) if only is None or row["document_id"] in only]
+    copies = duplicates(rows, before)
+    options = run.manifest().engine_options
+    new = [
+        row
+        for row in rows
+        if row["document_id"] not in copies
+        and before.get(row["document_id"]) != (row["sha256"], row["action"])
+    ]
+    items = [
+        Item(
+            r["document_id"],
+            r["group"],
+            r["pages"] or 1,
+            min(r["text_pages"] or 0, r["pages"] or 1),
+            r["size_bytes"] or 0,
+        )
+        for r in new
+    ]
+    generations = run.generations()
+    first = _next_partition(run)
+    parts = planner.partition(items, speed, workers=workers, first_number=first)
+    span_s = planner.makespan_s(parts, workers)
+    summary = {
+        "run": run.url,
+        **_summary(catalog, engine, only),
+        "duplicates": len(copies),
+        "generation": len(generations),
+        "new": len(new),
+        "new_pages": sum(item.pages for item in items),
+        "new_text_pages": sum(item.text_pages for item in items),
+        "partitions": len(parts),
+        "workers": workers,
+        "expected_work_s": sum(part.expected_s for part in parts),
+        "expected_s": span_s,
+        "decides": _decides(parts, workers, span_s),
+        **(facts or {}),
+    }
+    if new:
+        run.append_plan(len(generations), _table(parts, new, engine, options), summary)
+    return summary
+
+
+def duplicates(rows: Iterable[Mapping[str, Any]], planned: Mapping[str, Any]) -> dict[str, str]:
+    """``document_id -> duplicate_of`` among ready documents; planned ones come first, then by URI."""
+    first: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: (row["document_id"] not in planned, row["uri"])):
+        # The same bytes read after another treatment are another document to the engine.
+        key = f"{row['sha256']}/{row['action']}"
+        if first.setdefault(key, row["document_id"]) != row["document_id"]:
+            found[row["document_id"]] = first[key]
+    return found
+
+
+def branches(run: RunDirectory, skip: Iterable[int] = ()) -> Iterator[Branch]:
+    """Branches of the current plan in order, without the partitions in ``skip``; one at a time in memory."""
+    import pyarrow.compute as pc
+
+    left_out = set(skip)
+    table = run.plan(current=True)
+    table = table.take(pc.sort_indices(table, sort_keys=[("partition", "ascending")]))
+    numbers = table["partition"].to_numpy()
+    start = 0
+    while start < len(numbers):
+        end = start + 1
+        while end < len(numbers) and numbers[end] == numbers[start]:
+            end += 1
+        if int(numbers[start]) not in left_out:
+            yield branch(table.slice(start, end - start).to_pylist())
+        start = end
+
+
+def branch(rows: list[dict[str, Any]]) -> Branch:
+    """The branch of one partition from its plan rows."""
+    pieces: list[tuple[Unit, ...]] = []
+    whole: list[Unit] = []
+    for row in rows:
+        units = tuple(_units(row))
+        if len(units) > 1:
+            pieces.extend((unit,) for unit in units)
+        else:
+            whole.extend(units)
+    if whole:
+        pieces.append(tuple(whole))
+    return Branch(
+        partition=rows[0]["partition"],
+        group=rows[0]["group"],
+        rows=tuple(rows),
+        pieces=tuple(pieces),
+        pages=sum(row["pages"] or 1 for row in rows),
+        expected_s=sum(row["expected_seconds"] or 0.0 for row in rows),
+    )
+
+
+def _units(row: Mapping[str, Any]) -> Iterator[Unit]:
+    ranges = row["ranges"] or [None]
+    for text, identity in zip(ranges, row["unit_ids"], strict=True):
+        first, last = (int(n) for n in text.split("-")) if text else (1, row["pages"] or 1)
+        yield Unit(
+            identity, row["document_id"], row["uri"], row["sha256"], row["mime_type"], row["action"],
+            row["size_bytes"] or 0, first, last - first + 1, ranged=text is not None,
+        )  # fmt: skip
+
+
+def _decides(parts: list[planner.Partition], workers: int, span_s: float) -> str:
+    """What would have to be more for the run to be shorter, in a phrase."""
+    longest_s = max((part.expected_s / (len(part.ranges) or 1) for part in parts), default=0.0)
+    if not parts:
+        return "nothing: there is nothing to do"
+    if longest_s > 0.9 * span_s:
+        return "its longest document: more workers would not help"
+    return f"the number of workers ({workers}): twice as many would take about {max(longest_s, span_s / 2):.0f} s"
+
+
+def _planned(run: RunDirectory) -> dict[str, tuple[str, str | None]]:
+    table = run.plan(current=True).select(["document_id", "sha256", "action"]).to_pydict()
+    return {d: (s, a) for d, s, a in zip(table["document_id"], table["sha256"], table["action"], strict=True)}
+
+
+def _next_partition(run: RunDirectory) -> int:
+    import pyarrow.compute as pc
+
+    table = run.plan()
+    return int(pc.max(table["partition"]).as_py()) + 1 if len(table) else 0
+
+
+def _ready(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
+    import pyarrow.compute as pc
+
+    return [
+        row
+        for row in catalog.filter(pc.equal(catalog["state"], "ready")).to_pylist()
+        if row["mime_type"] in engine.mime_types
+    ]
+
+
+def set_aside(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
+    """Catalog rows of the documents that are never recognised, with state, problem, reason and remedy filled."""
+    found = []
+    for row in catalog.to_pylist():
+        if row["state"] != "ready":
+            found.append(row)
+        elif row["mime_type"] not in engine.mime_types:
+            refused = {
+                "state": "skipped",
+                "problem": "unsupported-type",
+                "reason": f"the engine {engine.name} does not take {row['mime_type']}",
+                "remedy": f"convert it to one of {', '.join(sorted(engine.mime_types))}",
+            }
+            found.append({**row, **refused})
+    return found
+
+
+def _summary(catalog: pa.Table, engine: base.Engine, only: frozenset[str] | None) -> dict[str, Any]:
+    states: Counter[str] = Counter()
+    aside: Counter[tuple[str, str]] = Counter()
+    reasons: dict[tuple[str, str], str] = {}
+    pages = text_pages = 0
+    for row in set_aside(catalog, engine):
+        key = (row["state"], row["problem"] or "unknown")
+        states[row["state"]] += 1
+        aside[key] += 1
+        reasons.setdefault(key, row["reason"] or key[1])
+    for row in _ready(catalog.select(["document_id", "state", "mime_type", "pages", "text_pages"]), engine):
+        states["ready"] += 1
+        if only is None or row["document_id"] in only:
+            pages += row["pages"] or 1
+            text_pages += min(row["text_pages"] or 0, row["pages"] or 1)
+    return {
+        "inputs": len(catalog),
+        "ready": states["ready"],
+        "quarantined": states["quarantined"],
+        "skipped": states["skipped"],
+        "aside": [
+            {"outcome": key[0], "problem": key[1], "documents": n, "reason": reasons[key]}
+            for key, n in aside.most_common()
+        ],
+        "pages": pages,
+        "text_pages": text_pages,
+        "size_bytes": sum(size or 0 for size in catalog["size_bytes"].to_pylist()),
+    }
+
+
+def _table(
+    parts: list[planner.Partition], new: list[dict[str, Any]], engine: base.Engine, options: dict[str, Any]
+) -> pa.Table:
+    import pyarrow as pa
+
+    name = base.engine_id(engine)
+    rows: list[dict[str, Any]] = []
+    for part in parts:
+        for index in part.documents:
+            row = new[index]
+            ranges: tuple[PageRange | None, ...] = part.ranges or (None,)
+            rows.append(
+                {
+                    **{key: row[key] for key in _COPIED},
+                    "partition": part.number,
+                    "pages": row["pages"] or 1,
+                    "ranges": [str(r) for r in part.ranges],
+                    "unit_ids": [
+                        unit_id(row["sha256"], r, name, {**options, "action": row["action"]}) for r in ranges
+                    ],
+                    "expected_seconds": part.expected_s / len(part.documents),
+                    "generation": 0,
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=PLAN)

@@ -1,0 +1,288 @@
+"""Where tasks run: a Dask cluster through a client, or this process. One sliding window for both.
+
+Rules:
+
+1. Only a window of tasks is known to the scheduler at a time: a million documents cost the memory of a few hundred.
+2. A task whose worker died is made again by its maker, with the number of the try; it is the maker who gives up.
+3. A scheduler that is gone ends the window with a :class:`~docdask.errors.ClusterError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+import docdask
+from docdask.engine.clusters import local
+from docdask.errors import ClusterError, DocdaskError
+from docdask.settings import Settings
+from docdask.store.run import RunDirectory
+
+T = TypeVar("T")
+
+#: Tries of a task whose worker died.
+TRIES = 4
+_WAIT_S = 0.5
+
+
+class Pool(Protocol):
+    """Runs tasks."""
+
+    workers: int
+    dashboard: str
+    resources: frozenset[str]
+    """Dask resources that the workers declare."""
+
+    def window(
+        self,
+        items: Iterable[T],
+        submit: Callable[[T, int], Any],
+        inline: Callable[[T], Any],
+        width: Callable[[], int],
+        idle: Callable[[], None],
+    ) -> Iterator[tuple[T, Any]]:
+        """Run every item, a window of them at a time; yields each with its result as it ends.
+
+        Parameters
+        ----------
+        items
+            What to run, consumed lazily.
+        submit
+            ``(item, try) -> Delayed``, for a cluster.
+        inline
+            ``item -> result``, for this process.
+        width
+            Items in the window.
+        idle
+            Called at least twice a second while waiting.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the cluster; it is not stopped."""
+        ...
+
+
+class InProcess:
+    """This process, one item after another (``--cluster none``)."""
+
+    def __init__(self) -> None:
+        self.workers, self.dashboard, self.resources = 1, "", frozenset[str]()
+
+    def window(
+        self,
+        items: Iterable[T],
+        submit: Callable[[T, int], Any],
+        inline: Callable[[T], Any],
+        width: Callable[[], int],
+        idle: Callable[[], None],
+    ) -> Iterator[tuple[T, Any]]:
+        """See :class:`Pool`."""
+        del submit, width
+        for item in items:
+            idle()
+            yield item, inline(item)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class OnCluster:
+    """A Dask cluster.
+
+    Parameters
+    ----------
+    client
+        Connected client.
+    owned
+        Close the client at the end.
+    """
+
+    def __init__(self, client: Any, *, owned: bool, dashboard: str = "") -> None:
+        self.client, self.owned = client, owned
+        self.dashboard = dashboard or str(client.dashboard_link or "")
+        self._look()
+
+    def _look(self) -> None:
+        infos = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        self.names = [str(info["name"]) for info in infos]
+        cpu = [info for info in infos if "call" not in info["resources"]]
+        self.workers = sum(info["nthreads"] for info in cpu) or 1
+        self.resources = frozenset(name for info in infos for name in info["resources"])
+
+    def check(self, run: RunDirectory | None) -> None:
+        """Make sure that the cluster fits.
+
+        Raises
+        ------
+        ClusterError
+            If there is no worker, a worker or the scheduler has no docdask or another version, or a worker can't read
+            and write the run directory.
+        """
+        if not self.names:
+            raise ClusterError(
+                f"the scheduler at {self.client.scheduler.address} has no workers",
+                "start workers, then give the command again",
+            )
+        here = (docdask.__version__, sys.version_info[:2])
+        token = uuid.uuid4().hex
+        name = f"checks/{token}"
+        if run is not None:
+            run.write(name, token.encode())
+        try:
+            found = {"scheduler": self._probe_scheduler()}
+            found |= self.client.run(probe, run.url if run else None, name, token, on_error="return")
+        finally:
+            if run is not None:
+                with contextlib.suppress(OSError, DocdaskError):
+                    run.fs.rm(run.path("checks"), recursive=True)
+        for where, answer in found.items():
+            if isinstance(answer, BaseException):
+                raise ClusterError(
+                    f"{where} can't run docdask: {answer}",
+                    f"install docdask {docdask.__version__} where the cluster runs, and give RUN as a URL that its workers can write",
+                )
+            if tuple(answer[0]) != (here[0], tuple(here[1])):
+                raise ClusterError(
+                    f"{where} has docdask {answer[0][0]} on Python {'.'.join(map(str, answer[0][1]))}, "
+                    f"here is docdask {here[0]} on Python {'.'.join(map(str, here[1]))}",
+                    "use the same versions on both sides",
+                )
+            if answer[1]:
+                raise ClusterError(
+                    f"{where} can't use the run directory: {answer[1]}",
+                    "give RUN as a URL that all workers share and can write",
+                )
+
+    def _probe_scheduler(self) -> Any:
+        try:
+            return self.client.run_on_scheduler(probe, None, "", "")
+        except Exception as error:  # noqa: BLE001 - whatever the scheduler lacks is told with its name
+            return error
+
+    def window(
+        self,
+        items: Iterable[T],
+        submit: Callable[[T, int], Any],
+        inline: Callable[[T], Any],
+        width: Callable[[], int],
+        idle: Callable[[], None],
+    ) -> Iterator[tuple[T, Any]]:
+        """See :class:`Pool`.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler goes away, or a task's workers died :data:`TRIES` times.
+        """
+        del inline
+        from distributed import wait
+
+        source = iter(items)
+        open_: dict[Any, tuple[T, int]] = {}
+
+        def launch(item: T, tries: int) -> None:
+            open_[self.client.compute(submit(item, tries), optimize_graph=False)] = (item, tries)
+
+        try:
+            exhausted = False
+            while True:
+                while not exhausted and len(open_) < width():
+                    try:
+                        launch(next(source), 1)
+                    except StopIteration:
+                        exhausted = True
+                if not open_:
+                    return
+                with contextlib.suppress(TimeoutError), self.client.as_current():
+                    wait(list(open_), timeout=_WAIT_S, return_when="FIRST_COMPLETED")
+                idle()
+                self._alive()
+                for future in [future for future in open_ if future.status != "pending"]:
+                    item, tries = open_.pop(future)
+                    result = self._result(future, tries)
+                    future.release()
+                    if result is _AGAIN:
+                        launch(item, tries + 1)
+                    else:
+                        yield item, result
+        finally:
+            for future in open_:
+                future.release()
+
+    def _alive(self) -> None:
+        if self.client.status != "running":
+            raise ClusterError(
+                "the connection to the scheduler was lost",
+                "give the same command again: it goes on where it stopped",
+            )
+
+    def _result(self, future: Any, tries: int) -> Any:
+        from distributed import KilledWorker
+
+        if future.status == "finished":
+            return future.result()
+        if future.status == "error":
+            error = future.exception()
+            if not isinstance(error, KilledWorker):
+                raise error
+            if tries < TRIES:
+                return _AGAIN
+            raise ClusterError(
+                f"workers died {tries} times on the task {error.task}",
+                "give workers more memory, or fewer of them (--workers), and run the same command again",
+            )
+        raise ClusterError(
+            f"the scheduler forgot a task ({future.status})",
+            "give the same command again: it goes on where it stopped",
+        )
+
+    def close(self) -> None:
+        """See :class:`Pool`."""
+        if self.owned:
+            self.client.close()
+
+
+_AGAIN = object()
+
+
+def probe(url: str | None, name: str, token: str) -> tuple[tuple[str, tuple[int, ...]], str]:
+    """Runs on each worker: its versions, and what keeps it from using the run directory (empty if nothing)."""
+    versions = (docdask.__version__, tuple(sys.version_info[:2]))
+    if url is None:
+        return versions, ""
+    run = RunDirectory(url)
+    try:
+        if run.read(name).decode() != token:
+            return versions, f"{url} is another place there than here"
+        run.write(f"{name}-{uuid.uuid4().hex}", b"")
+    except FileNotFoundError:
+        return versions, f"{url} is another place there than here"
+    except Exception as error:  # noqa: BLE001 - a sentence for the user
+        return versions, str(error)
+    return versions, ""
+
+
+def open_pool(cluster: str, settings: Settings, *, client: Any = None) -> Pool:
+    """Pool for a cluster as the user names it.
+
+    Parameters
+    ----------
+    cluster
+        ``local``, ``none``, or a scheduler's address.
+    settings
+        Of the local cluster.
+    client
+        A client that the user has; then ``cluster`` does not matter.
+    """
+    if client is not None:
+        return OnCluster(client, owned=False)
+    if cluster == "none":
+        return InProcess()
+    if cluster == "local":
+        facts = local.find_or_start(settings)
+        return OnCluster(local.connect(facts.address), owned=True, dashboard=facts.dashboard)
+    return OnCluster(local.connect(cluster), owned=True)

@@ -1,0 +1,97 @@
+"""Scans sources on a cluster into the catalog: resumable, incremental, in batches.
+
+Rules: a file that did not change is not read again; rows are kept as their batches end, so that a scan that was
+interrupted goes on; the catalog has one writer, this process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from docdask.engine.pool import Pool
+from docdask.engine.work import Plain
+from docdask.intake.limits import Limits
+from docdask.intake.scan import LIMITED, scan_batch, to_inspect
+from docdask.model import Source
+from docdask.settings import Settings
+from docdask.store import catalog
+from docdask.store.run import RunDirectory
+
+#: Files a task inspects; fewer where there are few, so that every worker has some.
+BATCH = 200
+_KEEP_ROWS = 5000
+_KEEP_S = 5.0
+
+
+def scan(
+    sources: Sequence[Source],
+    run: RunDirectory,
+    pool: Pool,
+    settings: Settings,
+    *,
+    passwords: Sequence[str] = (),
+    storage_options: dict[str, Any] | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> int:
+    """Inspect what the catalog of ``run`` lacks and add it there.
+
+    Parameters
+    ----------
+    sources
+        Files that were found.
+    run
+        Run directory whose catalog is filled.
+    pool, settings
+        Where it runs, and its limits.
+    passwords
+        Tried on encrypted documents.
+    on_progress
+        Called with (inspected, to inspect).
+
+    Returns
+    -------
+    int
+        Files that were inspected; the others had not changed.
+    """
+    import dask
+
+    known = run.catalog(["document_id", "version", "size_bytes", "state", "problem"]).to_pylist()
+    todo = to_inspect(
+        sources,
+        {row["document_id"]: row for row in known},
+        has_passwords=bool(passwords),
+        rescan=LIMITED if settings.raised else frozenset(),
+    )
+    size = max(1, min(BATCH, len(todo) // (4 * pool.workers) + 1))
+    batches = [todo[start : start + size] for start in range(0, len(todo), size)]
+    token = f"{time.time_ns() & 0xFFFFFFFF:08x}"
+    arguments = (tuple(passwords), Limits(**settings.limits), storage_options)
+
+    def submit(batch: tuple[int, list[Source]], tries: int) -> Any:
+        number, files = batch
+        task = dask.delayed(scan_batch, pure=False, traverse=False)
+        return task(Plain(files), *arguments, dask_key_name=f"scan-{token}-{number:05d}-{tries}")
+
+    def inline(batch: tuple[int, list[Source]]) -> Any:
+        return scan_batch(batch[1], *arguments)
+
+    rows: list[dict[str, Any]] = []
+    kept, done = time.monotonic(), 0
+    for _, found in pool.window(
+        _numbered(batches), submit, inline, lambda: 2 * pool.workers + 2, lambda: None
+    ):
+        rows.extend(found)
+        done += len(found)
+        on_progress(done, len(todo))
+        if len(rows) >= _KEEP_ROWS or time.monotonic() - kept > _KEEP_S:
+            run.append_catalog(catalog.to_table(rows))
+            rows, kept = [], time.monotonic()
+    if rows:
+        run.append_catalog(catalog.to_table(rows))
+    return len(todo)
+
+
+def _numbered(batches: list[list[Source]]) -> Iterator[tuple[int, list[Source]]]:
+    yield from enumerate(batches)

@@ -1,0 +1,107 @@
+"""Settings: file, environment and arguments become one frozen value, read once and passed as an argument.
+
+Order, later wins: defaults, ``docdask.toml`` in the working directory (table ``[docdask]``), ``DOCDASK_<NAME>`` in the
+environment, arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from docdask.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set that does not change results."""
+
+    workers: int = 0
+    """Workers of the local cluster, one thread each; 0: one a core."""
+    timeout_s: float = 120.0
+    """Limit of one call into a PDF or image library, seconds."""
+    memory_mib: int = 1100
+    """Limit of the child process that runs those libraries, MiB."""
+    idle_s: float = 60.0
+    """The local cluster ends when nobody was connected for that long, seconds."""
+    dashboard_port: int = 8787
+    """Of the Dask dashboard; another is taken when it is in use."""
+    state: str = ""
+    """Folder for what outlives a run on this machine: the local cluster's address, calibrations. Empty: the
+    platform's state folder (``$XDG_STATE_HOME/docdask``)."""
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder, made if missing."""
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        folder = Path(self.state) if self.state else base / "docdask"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def worker_count(self) -> int:
+        """Workers to start: as set, else the cores this process may use."""
+        if self.workers:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+    @property
+    def raised(self) -> bool:
+        """Whether a limit is above its default: documents that met it are then looked at again."""
+        default = Settings()
+        return self.timeout_s > default.timeout_s or self.memory_mib > default.memory_mib
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Keyword arguments of :func:`docdask.sandbox.call`."""
+        return {"timeout_s": self.timeout_s, "memory_bytes": self.memory_mib * 2**20}
+
+
+def load(**arguments: Any) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    **arguments
+        By field name; None means not given.
+
+    Raises
+    ------
+    UsageError
+        If a value is not of the field's type or out of range, or the file has an unknown name.
+    """
+    known = {field.name: field for field in fields(Settings)}
+    found: dict[str, Any] = {}
+    path = Path("docdask.toml")
+    if path.is_file():
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8")).get("docdask", {})
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"docdask.toml can't be read: {error}", "correct it or move it away") from error
+        unknown = sorted(set(table) - set(known))
+        if unknown:
+            raise UsageError(
+                f"docdask.toml sets {', '.join(unknown)}, which nothing reads", f"known: {', '.join(known)}"
+            )
+        found.update(table)
+    found.update(
+        {name: os.environ[key] for name in known if (key := f"DOCDASK_{name.upper()}") in os.environ}
+    )
+    found.update({name: value for name, value in arguments.items() if value is not None})
+    return replace(Settings(), **{name: _value(name, value) for name, value in found.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    kind = type(getattr(Settings(), name))
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{name}={value!r} is no {kind.__name__}", f"give {name} as a {kind.__name__}"
+        ) from error
+    if kind is not str and converted < 0:
+        raise UsageError(f"{name}={value!r} is negative", "give 0 or more")
+    return converted
