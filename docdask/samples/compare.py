@@ -98,13 +98,13 @@ def _match(folder: Path, names: list[str], documents: list[dict[str, Any]]) -> d
     for row in documents:
         by_name.setdefault(str(row["name"]), []).append(row)
     root = folder.resolve()
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in names:
-        row = by_path.get(str(root / name))
-        if row is None and len(by_name.get(name, ())) == 1:
-            row = by_name[name][0]
-        if row is not None:
-            found[name] = row
+        alike = by_name.get(name, [])
+        if (path := str(root / name)) in by_path:
+            found[name] = by_path[path]
+        elif len(alike) == 1:
+            found[name] = alike[0]
     return found
 
 
