@@ -25,7 +25,9 @@ def span_s(result: object) -> float:
     """Seconds from the first submission to the last result stored."""
     import pandas as pd
 
-    began = pd.Timestamp(result.status()["started_at"])  # type: ignore[attr-defined]
+    import docdask
+
+    began = pd.Timestamp(docdask.status(result.url)["started_at"])  # type: ignore[attr-defined]
     return (result.calls["ended_at"].max() - began).total_seconds()  # type: ignore[attr-defined]
 
 

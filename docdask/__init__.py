@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from docdask._version import __version__
 
 __all__ = [
     "__version__",
@@ -29,9 +30,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Imported when first used, so that ``import docdask`` costs nothing.
     if name in __all__:
-        from docdask import api
-
-        return getattr(api, name)
+        return getattr(import_module("docdask.api"), name)
     msg = f"module 'docdask' has no attribute {name!r}"
     raise AttributeError(msg)
 

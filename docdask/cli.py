@@ -296,7 +296,7 @@ def run(
 
     ours = {name: more.pop(name) for name in ("engine", "tokens", "sample", "seed")}
     what: Any = sources[0] if len(sources) == 1 else list(sources)
-    found = api.run(
+    found: Any = api.run(
         what,
         to=to,
         options=_options(option),

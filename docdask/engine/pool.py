@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-import docdask
+from docdask._version import __version__
 from docdask.engine.clusters import local
 from docdask.errors import ClusterError, DocdaskError
 from docdask.settings import Settings
@@ -127,7 +127,7 @@ class OnCluster:
                 f"the scheduler at {self.client.scheduler.address} has no workers",
                 "start workers, then give the command again",
             )
-        here = (docdask.__version__, sys.version_info[:2])
+        here = (__version__, sys.version_info[:2])
         token = uuid.uuid4().hex
         name = f"checks/{token}"
         if run is not None:
@@ -143,7 +143,7 @@ class OnCluster:
             if isinstance(answer, BaseException):
                 raise ClusterError(
                     f"{where} can't run docdask: {answer}",
-                    f"install docdask {docdask.__version__} where the cluster runs, and give RUN as a URL that its workers can write",
+                    f"install docdask {__version__} where the cluster runs, and give RUN as a URL that its workers can write",
                 )
             if tuple(answer[0]) != (here[0], tuple(here[1])):
                 raise ClusterError(
@@ -251,7 +251,7 @@ _AGAIN = object()
 
 def probe(url: str | None, name: str, token: str) -> tuple[tuple[str, tuple[int, ...]], str]:
     """Runs on each worker: its versions, and what keeps it from using the run directory (empty if nothing)."""
-    versions = (docdask.__version__, tuple(sys.version_info[:2]))
+    versions = (__version__, tuple(sys.version_info[:2]))
     if url is None:
         return versions, ""
     run = RunDirectory(url)

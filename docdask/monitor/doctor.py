@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import docdask
+from docdask._version import __version__
 from docdask.settings import Settings
 
 #: Extras and a module that shows whether they are installed.
@@ -43,7 +43,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     fine = sys.version_info >= (3, 11)
     yield Check("python", "ok" if fine else "problem", version, "" if fine else "use Python 3.11 or newer")
-    yield Check("docdask", "ok", docdask.__version__)
+    yield Check("docdask", "ok", __version__)
     for name in (
         "dask",
         "distributed",

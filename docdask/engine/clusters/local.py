@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-import docdask
+from docdask._version import __version__
 from docdask.errors import ClusterError, UsageError
 from docdask.settings import Settings
 
@@ -101,9 +101,7 @@ def connect(address: str, *, timeout_s: float = 15.0) -> Any:
 
 def _state_file(settings: Settings) -> Path:
     # Another Python or another docdask must not get our tasks to unpickle.
-    key = hashlib.blake2b(
-        f"{sys.executable}|{docdask.__version__}|{os.getuid()}".encode(), digest_size=6
-    ).hexdigest()
+    key = hashlib.blake2b(f"{sys.executable}|{__version__}|{os.getuid()}".encode(), digest_size=6).hexdigest()
     return settings.state_folder / f"cluster-{key}.json"
 
 
