@@ -41,6 +41,11 @@ class Engine(Protocol):
     in a worker's thread, one call a core. An engine that waits for something else sets ``in_flight`` to the calls that
     one worker may have open and implements ``async def recognise``: it runs as coroutines on a loop of its own.
 
+    An engine may also have ``recognise_with_notes(request)``, which returns (or awaits) the bytes and a dict of JSON
+    values that are kept as :attr:`docdask.model.Facts.notes`, such as ``{"sources": {"1": "text-layer", "2": "ocr"}}``
+    for the column ``source`` of the pages; it is called instead of ``recognise`` where it is there
+    (:class:`Noting`).
+
     Raise :class:`docdask.errors.DocumentError` when the document can't be done (it is quarantined with that reason);
     anything else counts as a failed attempt and is tried again.
     """
@@ -59,6 +64,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of processes and connections."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """The optional second method of an engine: recognise, and tell something about it."""
+
+    def recognise_with_notes(
+        self, request: Request
+    ) -> tuple[DocumentBytes, dict[str, Any]] | Awaitable[tuple[DocumentBytes, dict[str, Any]]]:
+        """Recognise one unit; the second value is stored as the notes of the call."""
         ...
 
 

@@ -1,0 +1,158 @@
+"""Reads a whole document, page by page, in a child process: the offline engine's real work.
+
+Rules: pages are read one at a time, so that memory does not grow with their number; page numbers are the document's
+own; a page that can't be read fails the document with its number in the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from docdask.errors import DocumentError
+from docdask.service.offline import ocr
+from docdask.service.offline.build import Builder
+from docdask.service.offline.orientation import straightened, upright
+from docdask.service.offline.page import Page
+from docdask.service.offline.pdf import Drawing, loaded, opened
+from docdask.service.offline.quality import judge, usable
+from docdask.service.offline.raster import Picture, frames, render
+from docdask.service.offline.reading import read_in_order
+from docdask.service.offline.textlayer import Layer, read_layer, turned
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the engine can be told; all of it changes results."""
+
+    dpi: int = 170
+    """Resolution at which PDF pages without a good text layer are rendered."""
+    min_text_quality: float = 0.7
+    """0-1; text layers that score less are not trusted."""
+    ocr: Literal["auto", "always", "never"] = "auto"
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes to choose from when a page's language is told."""
+    tables: bool = True
+    forms: bool = True
+    entities: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**asdict(self), "languages": list(self.languages)}
+
+
+def recognise_document(
+    content: bytes,
+    mime_type: str,
+    first: int,
+    last: int | None,
+    password: str | None,
+    options: dict[str, Any],
+) -> tuple[bytes, dict[str, Any]]:
+    """Recognise pages ``first`` to ``last`` (None: to the end) of a document.
+
+    Returns
+    -------
+    message
+        Binary protobuf ``Document``.
+    notes
+        ``sources``: ``text-layer`` or ``ocr`` by page number; ``turns`` and ``skews``: degrees, where not 0.
+
+    Raises
+    ------
+    DocumentError
+        If the document can't be read.
+    """
+    settings = Options(**{**options, "languages": tuple(options.get("languages", ()))})
+    builder = Builder(mime_type, settings.languages)
+    sources: dict[str, str] = {}
+    notes: dict[str, Any] = {"sources": sources}
+    if mime_type == "application/pdf":
+        pages = _pdf_pages(content, password, first, last, settings)
+    else:
+        pages = _image_pages(content, first, last)
+    for page in pages:
+        sources[str(page.number)] = page.source
+        if page.turn:
+            notes.setdefault("turns", {})[str(page.number)] = 90 * page.turn
+        if page.skew_degrees:
+            notes.setdefault("skews", {})[str(page.number)] = round(page.skew_degrees, 2)
+        builder.add_page(page, read_in_order(page.lines))
+    return builder.finish(), notes
+
+
+def _image_pages(content: bytes, first: int, last: int | None) -> Iterator[Page]:
+    for number, picture in frames(content, first, last):
+        yield read_picture(picture, number, "pixels")
+
+
+def _pdf_pages(
+    content: bytes, password: str | None, first: int, last: int | None, options: Options
+) -> Iterator[Page]:
+    with opened(content, password) as document:
+        count = len(document)
+        if first > count:
+            raise DocumentError(
+                "empty-range",
+                f"pages from {first} were asked for, the PDF has {count}",
+                "ask for pages that are there",
+            )
+        for number in range(first, min(last or count, count) + 1):
+            with loaded(document, number) as page:
+                yield _pdf_page(page, number, options)
+
+
+def _pdf_page(page: Any, number: int, options: Options) -> Page:
+    width, height = page.get_size()
+    if not (1.0 <= width <= 200_000 and 1.0 <= height <= 200_000):
+        raise DocumentError(
+            "oversize-page",
+            f"page {number} is declared {width:g} x {height:g} points",
+            "print it to a new PDF",
+        )
+    drawing = Drawing(page)
+    layer = read_layer(page)
+    words = [word.text for line in layer.lines for word in line.words]
+    quality = judge(words, layer.unmapped)
+    good = usable(quality, drawing.picture_coverage, options.min_text_quality)
+    blank = not drawing.objects and not words
+    if options.ocr == "never" or blank or (good and options.ocr == "auto"):
+        return _text_page(layer, drawing, number)
+    return read_picture(render(page, options.dpi), number, "points")
+
+
+def _text_page(layer: Layer, drawing: Drawing, number: int) -> Page:
+    stored_width, stored_height = (
+        (layer.height, layer.width) if layer.turn % 2 else (layer.width, layer.height)
+    )
+    rules = tuple(
+        replace(rule, box=turned(rule.box, layer.turn, stored_width, stored_height)) for rule in drawing.rules
+    )
+    return Page(
+        number, layer.width, layer.height, "points", layer.lines, "text-layer", layer.turn, rules=rules
+    )
+
+
+def read_picture(picture: Picture, number: int, unit: Literal["points", "pixels"]) -> Page:
+    """Read a page from its picture."""
+    found = upright(picture.pixels)
+    pixel_height, pixel_width = found.pixels.shape[:2]
+    width, height = picture.width, picture.height
+    if found.turn % 2:
+        width, height = height, width
+    regions = [
+        _scaled(
+            straightened(region, found.skew_degrees, pixel_width, pixel_height),
+            width / pixel_width,
+            height / pixel_height,
+        )
+        for region in found.regions
+    ]
+    return Page(number, width, height, unit, tuple(ocr.read(regions)), "ocr", found.turn, found.skew_degrees)
+
+
+def _scaled(region: ocr.Region, x: float, y: float) -> ocr.Region:
+    import numpy as np
+
+    return replace(region, corners=region.corners * np.array([x, y], dtype=np.float32))
