@@ -1,0 +1,253 @@
+"""The governor: decides for all workers and all runs who may call what, and when.
+
+``Governor.handle(event) -> list[Instruction]`` is the whole contract. It holds no clock, does no I/O and draws no random
+numbers: the same events give the same instructions, in production, in the simulator and in a replay. Rules: time comes
+with the events and never runs backwards (an earlier time counts as the latest one seen); any event may arrive twice;
+whoever wants a permit is granted, refused with a reason, or waits, and is woken by a timer that was asked for. Each
+semaphore is a :class:`~docdask.core.pool.Pool`; fences and ledger records are numbered across all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from docdask.core import events as ev
+from docdask.core.admission import Refusal
+from docdask.core.instructions import Append, Instruction, Refuse, Reject
+from docdask.core.journal import Journal
+from docdask.core.ledger import Record
+from docdask.core.meter import MeterState
+from docdask.core.pool import Pool, Run
+
+
+class Governor:
+    """Decides; a shell carries out.
+
+    Parameters
+    ----------
+    epoch
+        Which governor of this run directory it is, from 1; rises with each restart.
+    fence, sequence
+        Last ones in use, from ``fold(records)``; new ones are above.
+    utc_offset_ns
+        Wall clock minus the clock of events, taken once.
+    """
+
+    def __init__(self, *, epoch: int = 1, fence: int = 0, sequence: int = 0, utc_offset_ns: int = 0) -> None:
+        self._journal = Journal(epoch=epoch, fence=fence, sequence=sequence, utc_offset_ns=utc_offset_ns)
+        self._pools: dict[str, Pool] = {}
+        self._handlers: dict[type[ev.Event], Callable[[Any, list[Instruction]], None]] = {
+            ev.Register: self._register,
+            ev.Configure: self._configure,
+            ev.Close: self._close,
+            ev.OpenRun: self._open_run,
+            ev.CloseRun: self._close_run,
+            ev.Want: self._want,
+            ev.Cancel: self._cancel,
+            ev.Return: self._return,
+            ev.Refresh: self._refresh,
+            ev.WorkerJoined: self._worker_joined,
+            ev.WorkerLost: self._worker_lost,
+            ev.Timer: self._timer,
+            ev.Durable: self._durable,
+            ev.LedgerFailed: self._ledger_failed,
+            ev.Note: self._note,
+            ev.Restore: self._restore,
+        }
+
+    @property
+    def now_ns(self) -> int:
+        """Latest time seen."""
+        return self._journal.now_ns
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """State by semaphore; to be read (see :mod:`docdask.core.views`), not changed."""
+        return self._pools
+
+    def handle(self, event: ev.Event) -> list[Instruction]:
+        """Take in one event and return what is to be done, in order.
+
+        Raises
+        ------
+        TypeError
+            If ``event`` is none of :data:`docdask.core.events.EVENTS`.
+        """
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            msg = f"{type(event).__name__} is no event of the governor"
+            raise TypeError(msg)
+        self._journal.now_ns = max(self._journal.now_ns, event.at_ns)
+        out: list[Instruction] = []
+        handler(event, out)
+        return out
+
+    def usage(self, semaphore: str) -> dict[str, MeterState]:
+        """What the project used lately, as JSON values in wall-clock time; see :class:`docdask.core.events.Restore`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such semaphore.
+        """
+        return self._pools[semaphore].limits.export(self.now_ns, self._journal.utc_offset_ns)
+
+    # -- semaphores --------------------------------------------------------------------------------------------------
+
+    def _register(self, event: ev.Register, out: list[Instruction]) -> None:
+        pool = self._pools.get(event.semaphore)
+        if pool is None:
+            self._pools[event.semaphore] = Pool(event.semaphore, event.spec, self._journal)
+        elif pool.spec != event.spec:
+            different = "; ".join(pool.spec.differences(event.spec))
+            out.append(
+                Reject(
+                    "Register",
+                    f"semaphore {event.semaphore!r} is registered with {different}",
+                    "use the same limits everywhere, another name, or change the limits of this one",
+                )
+            )
+
+    def _configure(self, event: ev.Configure, out: list[Instruction]) -> None:
+        pool = self._pool("Configure", event.semaphore, out)
+        if pool is None:
+            return
+        if pool.spec.lanes != event.spec.lanes or pool.spec.period_ns != event.spec.period_ns:
+            out.append(
+                Reject(
+                    "Configure",
+                    f"lanes and period of semaphore {event.semaphore!r} can't change while it is used",
+                    "close it and register it again",
+                )
+            )
+            return
+        pool.configure(event.spec, self.now_ns, out)
+        pool.settle(self.now_ns, out)
+
+    def _close(self, event: ev.Close, out: list[Instruction]) -> None:
+        pool = self._pools.pop(event.semaphore, None)
+        if pool is not None:
+            refusal = Refusal("closed", f"semaphore {event.semaphore!r} was closed", "register it again")
+            pool.refuse_all(refusal, self.now_ns, out)
+
+    def _open_run(self, event: ev.OpenRun, out: list[Instruction]) -> None:
+        pool = self._pool("OpenRun", event.semaphore, out)
+        if pool is None:
+            return
+        run = pool.runs.get(event.run)
+        if run is None:
+            run = pool.runs[event.run] = Run()
+            pages, micros, pages_at_risk, micros_at_risk = event.spent
+            for budget in (pool.budget, run.budget):
+                budget.pages.spent += pages
+                budget.micros.spent += micros
+                budget.pages.at_risk += pages_at_risk
+                budget.micros.at_risk += micros_at_risk
+            run.calls, run.pages = event.calls, event.pages
+        elif run.closed:
+            run.calls, run.pages = event.calls, event.pages
+        run.closed = False
+        run.budget.resize(event.budget)
+        pool.settle(self.now_ns, out)
+
+    def _close_run(self, event: ev.CloseRun, out: list[Instruction]) -> None:
+        pool = self._pools.get(event.semaphore)
+        if pool is not None:
+            pool.close_run(event.run, self.now_ns, out)
+            pool.settle(self.now_ns, out)
+
+    # -- permits -----------------------------------------------------------------------------------------------------
+
+    def _want(self, event: ev.Want, out: list[Instruction]) -> None:
+        pool = self._pools.get(event.semaphore)
+        if pool is None:
+            refusal = Refusal(
+                "unknown-semaphore", f"no semaphore is registered as {event.semaphore!r}", "register it first"
+            )
+            out += [
+                Refuse(event.semaphore, event.worker, waiter.permit, *refusal) for waiter in event.waiters
+            ]
+            return
+        pool.want(event, self.now_ns, out)
+        pool.settle(self.now_ns, out)
+
+    def _cancel(self, event: ev.Cancel, out: list[Instruction]) -> None:
+        pool = self._pools.get(event.semaphore)
+        if pool is not None:
+            pool.cancel(event, self.now_ns, out)
+            pool.settle(self.now_ns, out)
+
+    def _return(self, event: ev.Return, out: list[Instruction]) -> None:
+        pool = self._pools.get(event.semaphore)
+        if pool is not None:
+            pool.returns(event, self.now_ns, out)
+            pool.settle(self.now_ns, out)
+
+    def _timer(self, event: ev.Timer, out: list[Instruction]) -> None:
+        pool = self._pools.get(event.semaphore)
+        if pool is not None:
+            pool.settle(self.now_ns, out)
+
+    # -- workers -----------------------------------------------------------------------------------------------------
+
+    def _refresh(self, event: ev.Refresh, out: list[Instruction]) -> None:
+        for pool in self._pools.values():
+            pool.refresh(event, self.now_ns, out)
+            pool.settle(self.now_ns, out)
+
+    def _worker_joined(self, event: ev.WorkerJoined, _out: list[Instruction]) -> None:
+        for pool in self._pools.values():
+            pool.workers.joined(event.worker)
+
+    def _worker_lost(self, event: ev.WorkerLost, out: list[Instruction]) -> None:
+        for pool in self._pools.values():
+            pool.worker_lost(event.worker, self.now_ns, out)
+            pool.settle(self.now_ns, out)
+
+    # -- ledger ------------------------------------------------------------------------------------------------------
+
+    def _durable(self, event: ev.Durable, out: list[Instruction]) -> None:
+        self._journal.broken = None
+        for pool in self._pools.values():
+            pool.durable(event.sequence)
+            pool.settle(self.now_ns, out)
+
+    def _ledger_failed(self, event: ev.LedgerFailed, out: list[Instruction]) -> None:
+        self._journal.broken = f"the ledger can't be written: {event.message}"
+        refusal = Refusal(
+            "ledger", self._journal.broken, "free space or fix the storage, then resume the run"
+        )
+        for pool in self._pools.values():
+            if pool.spec.ledger:
+                pool.ledger_failed(refusal, self.now_ns, out)
+                pool.settle(self.now_ns, out)
+
+    def _note(self, event: ev.Note, out: list[Instruction]) -> None:
+        pool = self._pool("Note", event.semaphore, out)
+        if pool is None or not pool.spec.ledger:
+            return
+        journal = self._journal
+        journal.sequence += 1
+        out.append(
+            Append(
+                Record(
+                    journal.sequence, journal.epoch, event.kind, event.unit, event.attempt, event.fence, event.run,
+                    event.semaphore, "", event.worker, 0, 0, event.code, self.now_ns + journal.utc_offset_ns,
+                )
+            )
+        )  # fmt: skip
+
+    def _restore(self, event: ev.Restore, out: list[Instruction]) -> None:
+        pool = self._pool("Restore", event.semaphore, out)
+        if pool is None or event.token in pool.tokens:
+            return
+        pool.tokens.add(event.token)
+        pool.limits.restore(event.meters, self.now_ns, self._journal.utc_offset_ns)
+        pool.settle(self.now_ns, out)
+
+    def _pool(self, event: str, name: str, out: list[Instruction]) -> Pool | None:
+        pool = self._pools.get(name)
+        if pool is None:
+            out.append(Reject(event, f"no semaphore is registered as {name!r}", "register it first"))
+        return pool

@@ -1,0 +1,476 @@
+"""One semaphore: who gets the next permit, at which endpoint, and when.
+
+Rules, in this order: an event changes the books; silent workers lapse and silent endpoints open their breakers; then the
+*pump* serves lanes and flows in turn while the first waiter of each can go. A waiter that can't go keeps the
+endpoint that will be ready for it first from those behind it, so that a long document is not starved by short ones.
+A burst is decided when demand arrives after idleness and ends when anything no longer fits. Driven by
+:class:`docdask.core.governor.Governor`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from docdask.core import events as ev
+from docdask.core.admission import Refusal, admit_flow, admit_waiter, burst_fits
+from docdask.core.budget import Budget
+from docdask.core.endpoint import Endpoint
+from docdask.core.instructions import Append, Grant, Instruction, Refuse, Revoke, WakeAt
+from docdask.core.journal import Journal
+from docdask.core.lane import Flow, Lanes
+from docdask.core.lease import Permit, Worker, Workers
+from docdask.core.limiting import Limits, make_limits
+from docdask.core.meter import NEVER_NS
+from docdask.core.retry import Verdict
+from docdask.core.spec import BudgetSpec, SemaphoreSpec
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run may spend, and what it has announced to want."""
+
+    budget: Budget = field(default_factory=lambda: Budget(BudgetSpec()))
+    calls: int = 0
+    pages: int = 0
+    closed: bool = False
+
+
+class Pool:
+    """State of one semaphore.
+
+    Parameters
+    ----------
+    name, spec
+        Of the semaphore.
+    journal
+        Numbers fences and records; shared by all semaphores of a governor.
+    """
+
+    __slots__ = (
+        "_bursting", "_unreleased", "_wake_ns", "budget", "granted", "journal", "lanes", "limits", "name", "returned",
+        "runs", "spec", "tokens", "workers",
+    )  # fmt: skip
+
+    def __init__(self, name: str, spec: SemaphoreSpec, journal: Journal) -> None:
+        self.name = name
+        self.spec = spec
+        self.journal = journal
+        self.limits: Limits = make_limits(spec)
+        self.lanes = Lanes(spec.lanes)
+        self.workers = Workers(spec.lease_ns)
+        self.budget = Budget(spec.budget)
+        self.runs: dict[str, Run] = {}
+        self.tokens: set[str] = set()
+        self.granted = 0
+        """Permits granted so far."""
+        self.returned: dict[str, int] = {}
+        """Permits returned so far, by verdict."""
+        self._bursting = False
+        self._unreleased: deque[tuple[int, int]] = (
+            deque()
+        )  # sequence and time of grants whose intent is not on disk
+        self._wake_ns = NEVER_NS
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def want(self, event: ev.Want, now_ns: int, out: list[Instruction]) -> None:
+        """Queue what can be granted some day, refuse the rest."""
+        if self.workers.is_lost(event.worker):
+            return
+        worker = self.workers.seen(event.worker, now_ns)
+        idle = not self.lanes.waiting
+        flow = admit_flow(self, event)
+        run = self.runs.get(event.run)
+        permits, add = worker.permits, self.lanes.add
+        for waiter in event.waiters:
+            known = permits.get(waiter.permit)
+            if known is not None:
+                if known.state == "granted":
+                    out.append(self._grant_of(known))
+                continue
+            if worker.has_ended(waiter.permit):
+                continue
+            refusal = flow if isinstance(flow, Refusal) else admit_waiter(self, flow, waiter)
+            if refusal is not None or isinstance(flow, Refusal):
+                assert refusal is not None
+                worker.end(waiter.permit, now_ns, self.spec.lease_ns)
+                out.append(Refuse(self.name, worker.name, waiter.permit, *refusal))
+                continue
+            permit = Permit(
+                waiter.permit,
+                worker.name,
+                flow,
+                waiter.pages,
+                waiter.micros,
+                waiter.unit,
+                waiter.attempt,
+                now_ns,
+            )
+            permits[waiter.permit] = permit
+            add(permit)
+            if run is not None and waiter.attempt == 1:
+                run.calls = max(0, run.calls - 1)
+                run.pages = max(0, run.pages - waiter.pages)
+        if idle or self._bursting:
+            self._bursting = self.spec.burst and burst_fits(self, now_ns)
+
+    def cancel(self, event: ev.Cancel, now_ns: int, out: list[Instruction]) -> None:
+        """Withdraw waiters; a permit that was granted meanwhile comes back unused."""
+        worker = self.workers.get(event.worker)
+        if worker is None:
+            return
+        for id_ in event.permits:
+            permit = worker.permits.get(id_)
+            if permit is None:
+                worker.end(id_, now_ns, self.spec.lease_ns)
+            elif permit.state == "waiting":
+                permit.step("cancel")
+                self.lanes.remove(permit)
+                self._over(worker, permit, now_ns)
+            else:
+                permit.step("cancel")
+                self._settle(permit, ev.Outcome(id_, permit.fence, "unused"), now_ns, out)
+                self._over(worker, permit, now_ns)
+
+    def returns(self, event: ev.Return, now_ns: int, out: list[Instruction]) -> None:
+        """Take permits back, and learn from what became of them."""
+        worker = self.workers.get(event.worker)
+        if worker is not None:
+            worker = self.workers.seen(event.worker, now_ns)
+        for outcome in event.outcomes:
+            permit = None if worker is None else worker.permits.get(outcome.permit)
+            if permit is None or worker is None:
+                self._late(event.worker, outcome, out)
+            elif permit.state == "granted" and permit.fence == outcome.fence:
+                permit.step("return")
+                self._settle(permit, outcome, now_ns, out)
+                self._over(worker, permit, now_ns)
+
+    def refresh(self, event: ev.Refresh, now_ns: int, out: list[Instruction]) -> None:
+        """Note that a worker lives, and which of its grants it does not know of."""
+        worker = self.workers.get(event.worker)
+        if worker is None:
+            return
+        worker = self.workers.seen(event.worker, now_ns)
+        if event.semaphore != self.name or event.fence < 0:
+            return
+        held = set(event.held)
+        lost = [
+            p
+            for p in worker.permits.values()
+            if p.state == "granted" and p.fence <= event.fence and p.id not in held
+        ]
+        for permit in lost:
+            self._lapse(worker, permit, "lapse", now_ns, out)
+
+    def worker_lost(self, name: str, now_ns: int, out: list[Instruction]) -> None:
+        """Forget a worker's waiters, free what it held."""
+        worker = self.workers.lose(name)
+        if worker is None:
+            return
+        for permit in list(worker.permits.values()):
+            if permit.state == "waiting":
+                permit.step("worker lost")
+                self.lanes.remove(permit)
+            else:
+                self._lapse(worker, permit, "worker lost", now_ns, out)
+
+    def configure(self, spec: SemaphoreSpec, now_ns: int, out: list[Instruction]) -> None:
+        """Take other quotas; what was used, is held and waits stays, except what can never be granted now."""
+        self.limits.change(spec)
+        self.spec = spec
+        self.workers.lease_ns = spec.lease_ns
+        self.budget.resize(spec.budget)
+        for flow in self.lanes.flows():
+            flow.endpoints = tuple(
+                self.limits.endpoints[e.name] for e in flow.endpoints if e.name in self.limits.endpoints
+            )
+            for permit in list(flow.waiting):
+                waiter = ev.Waiter(permit.id, permit.pages, permit.micros)
+                refusal = admit_waiter(self, flow, waiter)
+                if refusal is not None:
+                    self._refuse(permit, refusal, now_ns, out)
+        self._bursting = False
+
+    def close_run(self, name: str, now_ns: int, out: list[Instruction]) -> None:
+        """End a run; whoever waits for it is refused."""
+        run = self.runs.setdefault(name, Run())
+        run.closed = True
+        run.calls = run.pages = 0
+        refusal = Refusal("closed", f"run {name!r} has ended", "start the run again to go on")
+        self.refuse_all(refusal, now_ns, out, run=name)
+
+    def refuse_all(
+        self, refusal: Refusal, now_ns: int, out: list[Instruction], *, run: str | None = None
+    ) -> None:
+        """Refuse everybody who waits (for a run), so that nobody is left hanging."""
+        for flow in self.lanes.flows():
+            if run is None or flow.run == run:
+                for permit in list(flow.waiting):
+                    self._refuse(permit, refusal, now_ns, out)
+
+    def durable(self, sequence: int) -> None:
+        """Note that grants up to this record have left."""
+        while self._unreleased and self._unreleased[0][0] <= sequence:
+            self._unreleased.popleft()
+
+    def ledger_failed(self, refusal: Refusal, now_ns: int, out: list[Instruction]) -> None:
+        """Take back grants that never left, and refuse everybody who waits."""
+        held = {sequence for sequence, _ in self._unreleased}
+        self._unreleased.clear()
+        for worker in list(self.workers):
+            for permit in [p for p in worker.permits.values() if p.state == "granted" and p.sequence in held]:
+                permit.step("refuse")
+                self._settle(permit, ev.Outcome(permit.id, permit.fence, "unused"), now_ns, out)
+                self._over(worker, permit, now_ns)
+                out.append(Refuse(self.name, worker.name, permit.id, *refusal))
+        self.refuse_all(refusal, now_ns, out)
+
+    # -- after each event --------------------------------------------------------------------------------------------
+
+    def settle(self, now_ns: int, out: list[Instruction]) -> None:
+        """Do what time has brought, serve who can be served, and ask to be woken for the rest."""
+        late_ns = now_ns - self._wake_ns
+        if late_ns >= 0:
+            self._wake_ns = NEVER_NS
+            if late_ns > self.spec.lease_ns // 4:
+                # Asked to be woken long ago: this process was away, not the workers, whose signs of life still queue.
+                self.workers.forgive(now_ns)
+        while (worker := self.workers.silent(now_ns)) is not None:
+            self._silent(worker, now_ns, out)
+        for endpoint in self.limits.endpoints.values():
+            if endpoint.silent_ns() <= now_ns:
+                endpoint.breaker.silence(now_ns)
+        wake_ns = self._pump(now_ns, out) if self.lanes.waiting else NEVER_NS
+        self._ask_to_wake(wake_ns, out)
+
+    def _pump(self, now_ns: int, out: list[Instruction]) -> int:
+        """Grant while somebody can go; returns when the first of those who can't will be able to."""
+        lanes = self.lanes
+        shut: set[tuple[str, str]] = set()
+        wake_ns = NEVER_NS
+        by_pages = self.limits.by_pages
+        while (flow := lanes.next()) is not None:
+            if self._unreleased and now_ns - self._unreleased[0][1] > self.spec.most_guard_ns:
+                break  # the ledger is behind: grants would leave in one heap when it catches up
+            permit = flow.head()
+            room = self._room(flow, permit)
+            if room == "never":
+                self._refuse(permit, Refusal.budget(self, permit), now_ns, out)
+                continue
+            endpoint, ready_ns = (
+                (None, NEVER_NS) if room == "later" else self._place(flow, permit, now_ns, shut)
+            )
+            if endpoint is None:
+                lanes.park(flow)
+                wake_ns = min(wake_ns, ready_ns)
+                continue
+            lanes.serve(flow, max(permit.pages, 1) if by_pages else 1)
+            self._grant(permit, endpoint, now_ns, out)
+        lanes.unpark()
+        if not lanes.waiting:
+            self._bursting = False
+        return wake_ns
+
+    def _place(
+        self, flow: Flow, permit: Permit, now_ns: int, shut: set[tuple[str, str]]
+    ) -> tuple[Endpoint | None, int]:
+        """The emptiest endpoint that is ready, or None and when the first one will be."""
+        kind, pages = flow.kind, permit.pages
+        permit.burst = False
+        user = self.limits.user
+        user_ns = (
+            now_ns
+            if user is None
+            else user.ready_ns(1, now_ns, burst=self._bursting and user.burst_free(now_ns) > 0)
+        )
+        best: Endpoint | None = None
+        first: Endpoint | None = None
+        best_load, first_ns = 0, NEVER_NS
+        candidates = [e for e in self.limits.candidates(flow.endpoints) if (e.name, kind) not in shut]
+        for endpoint in candidates:
+            ready_ns = endpoint.ready_ns(kind, pages, now_ns, burst=False)
+            if self._bursting and now_ns < ready_ns < NEVER_NS and endpoint.may_burst(pages, now_ns):
+                ready_ns = endpoint.ready_ns(kind, pages, now_ns, burst=True)
+                permit.burst = ready_ns <= now_ns
+            if ready_ns < first_ns:
+                first, first_ns = endpoint, ready_ns
+            if ready_ns > now_ns or user_ns > now_ns:
+                continue
+            if len(candidates) == 1:
+                return endpoint, now_ns
+            load = endpoint.load_ppm(now_ns)
+            if best is None or load < best_load:
+                best, best_load = endpoint, load
+        if best is not None:
+            return best, now_ns
+        if first is not None:
+            shut.add((first.name, kind))
+            if first_ns < NEVER_NS:
+                self._bursting = False
+        return None, max(first_ns, user_ns)
+
+    def _grant(self, permit: Permit, endpoint: Endpoint, now_ns: int, out: list[Instruction]) -> None:
+        flow = permit.flow
+        permit.step("grant")
+        permit.endpoint = endpoint
+        permit.granted_ns = now_ns
+        permit.fence = self.journal.next_fence()
+        endpoint.granted(flow.kind, permit.pages, now_ns)
+        if self.limits.user is not None:
+            self.limits.user.charge(1, now_ns)
+        self.budget.reserve(permit.pages, permit.micros)
+        run = self.runs.get(flow.run)
+        if run is not None:
+            run.budget.reserve(permit.pages, permit.micros)
+        self.granted += 1
+        if self.spec.ledger:
+            record = self.journal.record("intent", self.name, permit, permit.pages, permit.micros, "")
+            permit.sequence = record.sequence
+            self._unreleased.append((record.sequence, now_ns))
+            out.append(Append(record))
+        out.append(self._grant_of(permit))
+
+    def _grant_of(self, permit: Permit) -> Grant:
+        assert permit.endpoint is not None
+        return Grant(
+            self.name, permit.worker, permit.id, permit.endpoint.name, permit.fence, self.spec.lease_ns, permit.sequence,
+            permit.flow.kind,
+        )  # fmt: skip
+
+    def _room(self, flow: Flow, permit: Permit) -> str:
+        room = self.budget.room(permit.pages, permit.micros)
+        run = self.runs.get(flow.run)
+        if run is None or room == "never":
+            return room
+        other = run.budget.room(permit.pages, permit.micros)
+        return room if other == "fits" else other
+
+    def _ask_to_wake(self, wake_ns: int, out: list[Instruction]) -> None:
+        expiry_ns = self.workers.expiry_ns()
+        if expiry_ns is not None:
+            wake_ns = min(wake_ns, expiry_ns)
+        for endpoint in self.limits.endpoints.values():
+            wake_ns = min(wake_ns, endpoint.silent_ns())
+        if wake_ns < self._wake_ns:
+            self._wake_ns = wake_ns
+            out.append(WakeAt(self.name, wake_ns))
+
+    # -- ends of permits ---------------------------------------------------------------------------------------------
+
+    def _settle(self, permit: Permit, outcome: ev.Outcome, now_ns: int, out: list[Instruction]) -> None:
+        """Free what a returned permit held, charge what it cost, learn from it."""
+        endpoint = permit.endpoint
+        assert endpoint is not None
+        endpoint.learn(permit, outcome, self.journal.fence, now_ns)
+        if outcome.verdict == "quota" and outcome.limit == "user" and self.limits.user is not None:
+            self.limits.user.refused(
+                1, permit.granted_ns, now_ns, after_ns=outcome.after_ns, burst=permit.burst
+            )
+        endpoint.ended(permit.flow.kind)
+        self.limits.heard(now_ns - permit.granted_ns - outcome.latency_ns, outcome.latency_ns)
+        self.returned[outcome.verdict] = self.returned.get(outcome.verdict, 0) + 1
+        run = self.runs.get(permit.flow.run)
+        budgets = (self.budget,) if run is None else (self.budget, run.budget)
+        if outcome.verdict == "lost" and outcome.pages_billed is None:
+            for budget in budgets:
+                budget.risk(permit.pages, permit.micros)
+            if self.spec.ledger:
+                out.append(
+                    Append(
+                        self.journal.record(
+                            "lost", self.name, permit, permit.pages, permit.micros, outcome.code
+                        )
+                    )
+                )
+            return
+        pages, micros = _billed(permit, outcome)
+        for budget in budgets:
+            budget.settle(permit.pages, permit.micros, pages, micros)
+        if self.spec.ledger:
+            kind = self.journal.kind_of(outcome.verdict)
+            out.append(Append(self.journal.record(kind, self.name, permit, pages, micros, outcome.code)))
+
+    def _late(self, worker: str, outcome: ev.Outcome, out: list[Instruction]) -> None:
+        """Settle what was at risk: a permit came back after its lease had lapsed."""
+        permit = self.workers.late(worker, outcome.permit)
+        if permit is None:
+            return
+        if permit.fence != outcome.fence or (outcome.verdict == "lost" and outcome.pages_billed is None):
+            self.workers.lapse(permit)
+            return
+        permit.step("late return")
+        pages, micros = _billed(permit, outcome)
+        run = self.runs.get(permit.flow.run)
+        for budget in (self.budget,) if run is None else (self.budget, run.budget):
+            budget.settle_risk(permit.pages, permit.micros, pages, micros)
+        if self.spec.ledger:
+            kind = self.journal.kind_of(outcome.verdict)
+            out.append(Append(self.journal.record(kind, self.name, permit, pages, micros, outcome.code)))
+
+    def _lapse(self, worker: Worker, permit: Permit, cause: str, now_ns: int, out: list[Instruction]) -> None:
+        """Free a slot whose holder is gone; what it may have spent stays charged, as at risk."""
+        endpoint = permit.endpoint
+        assert endpoint is not None
+        permit.step(cause)
+        endpoint.breaker.unused(permit.granted_ns)
+        endpoint.ended(permit.flow.kind)
+        run = self.runs.get(permit.flow.run)
+        for budget in (self.budget,) if run is None else (self.budget, run.budget):
+            budget.risk(permit.pages, permit.micros)
+        self.workers.lapse(permit)
+        self._over(worker, permit, now_ns)
+        if self.spec.ledger:
+            out.append(
+                Append(self.journal.record("lost", self.name, permit, permit.pages, permit.micros, cause))
+            )
+        out.append(Revoke(self.name, permit.worker, permit.id, permit.fence))
+
+    def _silent(self, worker: Worker, now_ns: int, out: list[Instruction]) -> None:
+        refusal = Refusal(
+            "lapsed",
+            f"worker {worker.name} gave no sign of life for {self.spec.lease_ns / 1e9:g} s",
+            "ask again",
+        )
+        for permit in list(worker.permits.values()):
+            if permit.state == "waiting":
+                self._refuse(permit, refusal, now_ns, out, worker=worker)
+            else:
+                self._lapse(worker, permit, "lapse", now_ns, out)
+
+    def _refuse(
+        self,
+        permit: Permit,
+        refusal: Refusal,
+        now_ns: int,
+        out: list[Instruction],
+        *,
+        worker: Worker | None = None,
+    ) -> None:
+        permit.step("refuse")
+        self.lanes.remove(permit)
+        holder = worker or self.workers.get(permit.worker)
+        if holder is not None:
+            self._over(holder, permit, now_ns)
+        out.append(Refuse(self.name, permit.worker, permit.id, *refusal))
+
+    def _over(self, worker: Worker, permit: Permit, now_ns: int) -> None:
+        del worker.permits[permit.id]
+        worker.end(permit.id, now_ns, self.spec.lease_ns)
+
+
+def _billed(permit: Permit, outcome: ev.Outcome) -> tuple[int, int]:
+    """Pages and micro-dollars that an answer stands for; what it does not say follows from its verdict."""
+    paid: tuple[Verdict, ...] = ("ok", "too-large")
+    pages = outcome.pages_billed
+    if pages is None:
+        pages = permit.pages if outcome.verdict in paid else 0
+    micros = outcome.micros_billed
+    if micros is None:
+        micros = (
+            -(-permit.micros * pages // permit.pages)
+            if permit.pages
+            else (permit.micros if outcome.verdict in paid else 0)
+        )
+    return pages, micros
