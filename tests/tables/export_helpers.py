@@ -162,6 +162,9 @@ class FakeResult:
     def document(self, identity: str):
         return self.messages[identity]
 
+    def documents_iter(self):
+        yield from self.messages.items()
+
     def source_bytes(self, identity: str) -> bytes:
         return self.originals[identity]
 

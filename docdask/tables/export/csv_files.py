@@ -7,6 +7,7 @@ such files as data, or use the Excel export, where text is never a formula.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,31 @@ def _write_table(dataset: Any, path: Path) -> None:
     import pyarrow as pa
     from pyarrow import csv
 
-    fields = [
-        pa.field(f.name, pa.string() if pa.types.is_timestamp(f.type) else f.type) for f in dataset.schema
-    ]
-    with csv.CSVWriter(
-        path, pa.schema(fields), write_options=csv.WriteOptions(quoting_style="needed")
-    ) as writer:
+    plain = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in dataset.schema])
+    with csv.CSVWriter(path, plain, write_options=csv.WriteOptions(quoting_style="needed")) as writer:
         for batch in dataset.to_batches():
-            writer.write_batch(
-                pa.record_batch([_iso(column) for column in batch.columns], schema=pa.schema(fields))
-            )
+            writer.write_batch(pa.record_batch([_plain(column) for column in batch.columns], schema=plain))
 
 
-def _iso(column: Any) -> Any:
-    """Timestamps as ``2026-03-14T09:26:53.589793Z``; everything else as it is."""
+def _plain_type(kind: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.string() if pa.types.is_timestamp(kind) or pa.types.is_nested(kind) else kind
+
+
+def _plain(column: Any) -> Any:
+    """Timestamps as ``2026-03-14T09:26:53.589793Z``, lists and structures as JSON, everything else as it is."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pa.types.is_timestamp(column.type):
-        return column
-    return pc.strftime(column.cast(pa.timestamp("us", tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ")
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column.cast(pa.timestamp("us", tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ")
+    if pa.types.is_nested(column.type):
+        # A user's own column of a Parquet list; CSV has no other form for it.
+        return pa.array(
+            [
+                None if v is None else json.dumps(v, default=str, ensure_ascii=False)
+                for v in column.to_pylist()
+            ]
+        )
+    return column

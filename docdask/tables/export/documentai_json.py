@@ -6,6 +6,7 @@ Rule: what is stored is what is written; Google's toolbox and whatever else read
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from docdask.service.jsonform import to_json
 from docdask.tables.export.writing import Exportable, Stored, Tell, each, safe_name, whole
@@ -14,10 +15,10 @@ from docdask.tables.export.writing import Exportable, Stored, Tell, each, safe_n
 def write(result: Exportable, folder: Path, tell: Tell) -> list[Path]:
     """Write ``documentai/<name>-<id>.json`` for each stored document."""
 
-    def one(document: Stored) -> Path:
+    def one(document: Stored, message: Any) -> Path:
         path = folder / "documentai" / safe_name(document, ".json")
         with whole(path) as part:
-            part.write_text(to_json(result.document(document.content_id)), encoding="utf-8")
+            part.write_text(to_json(message), encoding="utf-8")
         return path
 
     return each(result, tell, one)

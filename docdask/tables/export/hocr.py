@@ -38,10 +38,10 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 def write(result: Exportable, folder: Path, tell: Tell) -> list[Path]:
     """Write ``hocr/<name>-<id>.hocr`` for each stored document."""
 
-    def one(document: Stored) -> Path:
+    def one(document: Stored, message: Any) -> Path:
         path = folder / "hocr" / safe_name(document, ".hocr")
         with whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(hocr(result.document(document.content_id), document.name))
+            file.writelines(hocr(message, document.name))
         return path
 
     return each(result, tell, one)

@@ -19,8 +19,8 @@ def write(result: Exportable, folder: Path, tell: Tell) -> list[Path]:
     """Write ``pdf/<name>-<id>.pdf`` for each stored document."""
     facts = _PageFacts(result.arrow("pages"))
 
-    def one(document: Stored) -> Path:
-        layers = layers_of(result.document(document.content_id), facts.of(document.content_id))
+    def one(document: Stored, message: Any) -> Path:
+        layers = layers_of(message, facts.of(document.content_id))
         data = sandbox.call(
             "docdask.tables.export.text_layer:add",
             result.source_bytes(document.document_id),

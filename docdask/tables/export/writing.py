@@ -37,6 +37,8 @@ FORMATS = {
 #: Says one sentence to the user.
 Tell = Callable[[str], None]
 _NAME_BYTES = 120
+#: What one document may raise without ending an export; the disk's own errors do end it.
+_PASSED_OVER = (DocumentError, SourceError, UsageError, KeyError, RuntimeError, ValueError)
 
 
 class Exportable(Protocol):
@@ -52,6 +54,10 @@ class Exportable(Protocol):
 
     def document(self, document_id: str) -> Any:
         """Stored ``Document`` message."""
+        ...
+
+    def documents_iter(self) -> Iterator[tuple[str, Any]]:
+        """Pairs of document id and stored message; duplicates are not repeated."""
         ...
 
     def source_bytes(self, document_id: str) -> bytes:
@@ -158,15 +164,37 @@ def documents(result: Exportable) -> Iterator[Stored]:
         yield Stored(row.document_id, same, str(row.name or ""), str(row.mime_type or ""), str(row.uri or ""))
 
 
-def each(result: Exportable, tell: Tell, write: Callable[[Stored], Path]) -> list[Path]:
-    """Call ``write`` for each stored document; tell about those that can't be done and go on."""
-    paths = []
+def each(result: Exportable, tell: Tell, write: Callable[[Stored, Any], Path]) -> list[Path]:
+    """Call ``write(document, message)`` for each stored document; tell about those that can't be done and go on."""
+    waiting: dict[str, list[Stored]] = {}
     for document in documents(result):
+        waiting.setdefault(document.content_id, []).append(document)
+    paths: list[Path] = []
+
+    def write_all(content_id: str, message: Any) -> None:
+        for document in waiting.pop(content_id, ()):
+            try:
+                paths.append(write(document, message))
+            except _PASSED_OVER as error:
+                tell(_passed_over(document, error))
+
+    # In the order in which they are stored; a container that can't be read ends that, and the rest goes one by one.
+    with contextlib.suppress(*_PASSED_OVER):
+        for content_id, message in result.documents_iter():
+            write_all(content_id, message)
+    for content_id, alike in list(waiting.items()):
         try:
-            paths.append(write(document))
-        except (DocumentError, SourceError, KeyError, FileNotFoundError, RuntimeError) as error:
-            tell(f"{document.name} ({document.document_id}) was not exported: {sentence(error)}")
+            message = result.document(content_id)
+        except _PASSED_OVER as error:
+            for document in alike:
+                tell(_passed_over(document, error))
+        else:
+            write_all(content_id, message)
     return paths
+
+
+def _passed_over(document: Stored, error: Exception) -> str:
+    return f"{document.name} ({document.document_id}) was not exported: {sentence(error)}"
 
 
 def safe_name(document: Stored, suffix: str) -> str:
