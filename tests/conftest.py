@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test is about time: a machine that is busy with something else must not fail one.
+settings.register_profile("docdask", deadline=None)
+settings.load_profile("docdask")
 
 
 @pytest.fixture(scope="session")

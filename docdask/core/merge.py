@@ -24,15 +24,18 @@ from typing import Any
 
 from docdask.model import PageRange
 
-#: Fields whose ids are unique within a Document, and those that refer to them: (message, field) → namespace.
+#: Fields whose values are unique within a Document: (message, field) → namespace.
 _IDS = {
     ("Entity", "id"): "entity",
-    ("EntityRelation", "subject_id"): "entity",
-    ("EntityRelation", "object_id"): "entity",
     ("DocumentLayoutBlock", "block_id"): "block",
-    ("Chunk", "source_block_ids"): "block",
     ("Chunk", "chunk_id"): "chunk",
     ("BlobAsset", "asset_id"): "blob",
+}
+#: Fields that refer to them.
+_REFERENCES = {
+    ("EntityRelation", "subject_id"): "entity",
+    ("EntityRelation", "object_id"): "entity",
+    ("Chunk", "source_block_ids"): "block",
     ("LayoutImageBlock", "blob_asset_id"): "blob",
     ("ImageChunkField", "blob_asset_id"): "blob",
 }
@@ -260,9 +263,12 @@ def _listed(numbers: Sequence[int]) -> str:
 def _make_unique(part: Any, taken: dict[str, set[str]], first_page: int) -> None:
     """Rename the ids of ``part`` that are taken, in place, and take all of its ids."""
     uses = list(_id_uses(part))
-    for namespace in set(_IDS.values()):
+    for namespace in _IDS.values():
         used = taken.setdefault(namespace, set())
-        own = {value for space, _, _, values in uses if space == namespace for value in values if value}
+        own = {
+            value for space, is_own, _, _, values in uses if is_own and space == namespace for value in values
+        }
+        own.discard("")
         renamed = {}
         for value in sorted(own & used):
             new = f"{first_page}/{value}"
@@ -271,21 +277,24 @@ def _make_unique(part: Any, taken: dict[str, set[str]], first_page: int) -> None
             renamed[value] = new
         used |= {renamed.get(value, value) for value in own}
         if renamed:
-            for space, message, name, values in uses:
+            # A reference to an id that this part does not have is to another part's, and stays.
+            for space, _, message, name, values in uses:
                 if space == namespace:
                     _set(message, name, [renamed.get(value, value) for value in values])
 
 
-def _id_uses(part: Any) -> Iterator[tuple[str, Any, str, list[str]]]:
-    """Every place in a Document that has an id or refers to one: namespace, message, field, values."""
+def _id_uses(part: Any) -> Iterator[tuple[str, bool, Any, str, list[str]]]:
+    """Every place that has an id or refers to one: namespace, whether it is the id itself, message, field, values."""
     stack = [item for name in _WITH_IDS if (value := getattr(part, name, None)) for item in _items(value)]
     while stack:
         message = stack.pop()
         kind = message.DESCRIPTOR.name
         for field, value in message.ListFields():
-            namespace = _IDS.get((kind, field.name))
+            place = (kind, field.name)
+            namespace = _IDS.get(place) or _REFERENCES.get(place)
             if namespace:
-                yield namespace, message, field.name, [value] if isinstance(value, str) else list(value)
+                values = [value] if isinstance(value, str) else list(value)
+                yield namespace, place in _IDS, message, field.name, values
             elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
                 stack.extend(_items(value))
 

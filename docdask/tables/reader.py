@@ -27,7 +27,11 @@ def anchored(text: str, anchor: Any) -> str:
 
 def anchored_length(anchor: Any) -> int:
     """Code points that ``anchor`` points at."""
-    return sum([max(s.end_index - s.start_index, 0) for s in anchor.text_segments])
+    segments = anchor.text_segments
+    if len(segments) == 1:
+        segment = segments[0]
+        return max(segment.end_index - segment.start_index, 0)
+    return sum([max(s.end_index - s.start_index, 0) for s in segments])
 
 
 def box(layout: Any, width: float, height: float) -> Box:
