@@ -117,9 +117,9 @@ def _drive(
     _drop_superseded(run)
     _write_set_aside(run, engine)
     for restart in range(RESTARTS + 1):
-        done = _done(run)
-        todo = _account(run, status, done)
-        if not todo or stop.is_set():
+        planned = planning.planned(run)
+        done = _done(run, planned)
+        if not _account(status, planned, done) or stop.is_set():
             return
         pool = open_pool(cluster, settings, client=client)
         try:
@@ -249,29 +249,22 @@ def _call_worker(pool: Pool, engine: base.Engine, cluster: str, settings: Settin
 # -- books -------------------------------------------------------------------------------------------------------------
 
 
-def _done(run: RunDirectory) -> set[int]:
+def _done(run: RunDirectory, planned: dict[int, tuple[int, int]]) -> set[int]:
     """Partitions all of whose documents have their rows."""
     from docdask.tables import build
 
-    plan = run.plan(current=True).select(["partition"]).to_pydict()["partition"]
-    planned: dict[int, int] = {}
-    for number in plan:
-        planned[number] = planned.get(number, 0) + 1
     decided = build.decided(run)
-    return {number for number, documents in planned.items() if decided.get(number, 0) >= documents}
+    return {number for number, (documents, _) in planned.items() if decided.get(number, 0) >= documents}
 
 
-def _account(run: RunDirectory, status: StatusWriter, done: set[int]) -> int:
+def _account(status: StatusWriter, planned: dict[int, tuple[int, int]], done: set[int]) -> int:
     """Set the totals; returns how many documents are left to do."""
-    columns = run.plan(current=True).select(["partition", "pages"]).to_pydict()
     p = status.progress
-    p.documents = p.pages = p.documents_total = p.pages_total = 0
-    for number, pages in zip(columns["partition"], columns["pages"], strict=True):
-        p.documents_total += 1
-        p.pages_total += pages or 1
-        if number in done:
-            p.documents += 1
-            p.pages += pages or 1
+    p.documents_total, p.pages_total = (
+        (sum(counts) for counts in zip(*planned.values(), strict=True)) if planned else (0, 0)
+    )
+    p.documents = sum(planned[number][0] for number in done)
+    p.pages = sum(planned[number][1] for number in done)
     status.write()
     return p.documents_total - p.documents
 
@@ -280,16 +273,7 @@ def _drop_superseded(run: RunDirectory) -> None:
     """Documents that changed and were planned again: their rows in the older partition no longer hold."""
     from docdask.tables import build
 
-    if len(run.generations()) < 2:
-        return
-    now = run.plan(current=True).select(["document_id", "partition"]).to_pydict()
-    current = dict(zip(now["document_id"], now["partition"], strict=True))
-    ever = run.plan().select(["document_id", "partition"]).to_pydict()
-    stale: dict[int, set[str]] = {}
-    for document, partition in zip(ever["document_id"], ever["partition"], strict=True):
-        if current.get(document) != partition:
-            stale.setdefault(partition, set()).add(document)
-    for partition, documents in stale.items():
+    for partition, documents in planning.superseded(run).items():
         build.drop(run, partition, documents)
 
 
@@ -304,15 +288,14 @@ def _close_books(run: RunDirectory, engine: base.Engine) -> dict[str, Any]:
     from docdask.tables import build
     from docdask.tables.result import Result
 
-    planned = set(run.plan(current=True)["document_id"].to_pylist())
-    ready = planning._ready(run.catalog(), engine)  # noqa: SLF001 - same package
-    copies = planning.duplicates(ready, dict.fromkeys(planned))
-    by_id = {row["document_id"]: row for row in ready}
-    rows = [
-        {**by_id[copy], "duplicate_of": original} for copy, original in copies.items() if copy not in planned
-    ]
-    result = Result(run.url)
-    build.write_documents(run, "duplicates", build.duplicates(rows, result.frame("documents")))
+    rows = planning.copies(run, engine)
+    originals = {row["duplicate_of"] for row in rows}
+    known = (
+        Result(run.url).frame("documents", filters=[("document_id", "in", originals)])
+        if rows
+        else _no_documents()
+    )
+    build.write_documents(run, "duplicates", build.duplicates(rows, known))
     summary = Result(run.url).summary()
     if (
         summary["stored"] + summary["quarantined"] + summary["skipped"] + summary["pending"]
@@ -323,6 +306,12 @@ def _close_books(run: RunDirectory, engine: base.Engine) -> dict[str, Any]:
             "this is a fault of docdask; please report it with this line",
         )
     return summary
+
+
+def _no_documents() -> Any:
+    from docdask.tables import schema
+
+    return schema.DOCUMENTS.schema.empty_table()
 
 
 def _unmark(run: RunDirectory) -> None:

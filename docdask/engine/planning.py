@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from docdask.core import planner
@@ -20,7 +20,7 @@ from docdask.engine.graph import Branch
 from docdask.engine.work import Unit
 from docdask.model import PageRange, unit_id
 from docdask.service import base
-from docdask.store.plan import PLAN
+from docdask.store.plan import PLAN, still_holds
 from docdask.store.run import RunDirectory
 
 if TYPE_CHECKING:
@@ -103,6 +103,25 @@ def append(
     return summary
 
 
+def copies(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
+    """Catalog rows of the documents that another one with the same bytes stands for, with ``duplicate_of``."""
+    before = dict.fromkeys(
+        document
+        for g in run.generations()
+        for b in run.plan_batches(g, ["document_id"])
+        for document in b["document_id"].to_pylist()
+    )
+    narrow = run.catalog(["document_id", "uri", "sha256", "action", "state", "mime_type"])
+    found = {d: o for d, o in duplicates(_ready(narrow, engine), before).items() if d not in before}
+    if not found:
+        return []
+    return [
+        {**row, "duplicate_of": found[row["document_id"]]}
+        for row in run.catalog(_NEEDED).to_pylist()
+        if row["document_id"] in found
+    ]
+
+
 def duplicates(rows: Iterable[Mapping[str, Any]], planned: Mapping[str, Any]) -> dict[str, str]:
     """``document_id -> duplicate_of`` among ready documents; planned ones come first, then by URI."""
     first: dict[str, str] = {}
@@ -115,22 +134,57 @@ def duplicates(rows: Iterable[Mapping[str, Any]], planned: Mapping[str, Any]) ->
     return found
 
 
-def branches(run: RunDirectory, skip: Iterable[int] = ()) -> Iterator[Branch]:
+def branches(run: RunDirectory, skip: Container[int] = ()) -> Iterator[Branch]:
     """Branches of the current plan in order, without the partitions in ``skip``; one at a time in memory."""
+    stale = superseded(run)
+    for generation in run.generations():
+        rows: list[dict[str, Any]] = []
+        for row in (row for batch in run.plan_batches(generation) for row in batch.to_pylist()):
+            if rows and rows[0]["partition"] != row["partition"]:
+                yield branch(rows)
+                rows = []
+            if row["partition"] not in skip and row["document_id"] not in stale.get(row["partition"], ()):
+                rows.append(row)
+        if rows:
+            yield branch(rows)
+
+
+def planned(run: RunDirectory) -> dict[int, tuple[int, int]]:
+    """Partition → (documents, pages) of the current plan."""
+    stale = superseded(run)
+    found: dict[int, tuple[int, int]] = {}
+    for generation in run.generations():
+        for batch in run.plan_batches(generation, ["partition", "document_id", "pages"]):
+            for number, document, pages in zip(*batch.to_pydict().values(), strict=True):
+                if document not in stale.get(number, ()):
+                    documents, sum_ = found.get(number, (0, 0))
+                    found[number] = (documents + 1, sum_ + (pages or 1))
+    return found
+
+
+def superseded(run: RunDirectory) -> dict[int, set[str]]:
+    """Partition → documents that it no longer has, because their files changed since it was planned."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    left_out = set(skip)
-    table = run.plan(current=True)
-    table = table.take(pc.sort_indices(table, sort_keys=[("partition", "ascending")]))
-    numbers = table["partition"].to_numpy()
-    start = 0
-    while start < len(numbers):
-        end = start + 1
-        while end < len(numbers) and numbers[end] == numbers[start]:
-            end += 1
-        if int(numbers[start]) not in left_out:
-            yield branch(table.slice(start, end - start).to_pylist())
-        start = end
+    catalog = run.catalog(["document_id", "state", "sha256"])
+    generations = run.generations()
+    newest: dict[str, int] = {}
+    found: dict[int, set[str]] = {}
+    for generation in reversed(generations):
+        for batch in run.plan_batches(generation, ["partition", "document_id", "sha256"]):
+            rows = pa.table(batch)
+            gone = rows.filter(pc.invert(still_holds(rows, catalog)))
+            for number, document in _pairs(gone):
+                found.setdefault(number, set()).add(document)
+            for number, document in _pairs(rows) if len(generations) > 1 else ():
+                if newest.setdefault(document, number) != number:
+                    found.setdefault(number, set()).add(document)
+    return found
+
+
+def _pairs(rows: pa.Table) -> Iterator[tuple[int, str]]:
+    return zip(rows["partition"].to_pylist(), rows["document_id"].to_pylist(), strict=True)
 
 
 def branch(rows: list[dict[str, Any]]) -> Branch:
@@ -190,28 +244,36 @@ def _next_partition(run: RunDirectory) -> int:
 def _ready(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
     import pyarrow.compute as pc
 
-    return [
-        row
-        for row in catalog.filter(pc.equal(catalog["state"], "ready")).to_pylist()
-        if row["mime_type"] in engine.mime_types
-    ]
+    taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
+    return list(catalog.filter(pc.and_(pc.equal(catalog["state"], "ready"), taken)).to_pylist())
 
 
 def set_aside(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
     """Catalog rows of the documents that are never recognised, with state, problem, reason and remedy filled."""
+    import pyarrow.compute as pc
+
+    taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
+    aside = catalog.filter(pc.invert(pc.and_(pc.equal(catalog["state"], "ready"), taken)))
     found = []
-    for row in catalog.to_pylist():
+    for row in aside.to_pylist():
         if row["state"] != "ready":
             found.append(row)
-        elif row["mime_type"] not in engine.mime_types:
-            refused = {
-                "state": "skipped",
-                "problem": "unsupported-type",
-                "reason": f"the engine {engine.name} does not take {row['mime_type']}",
-                "remedy": f"convert it to one of {', '.join(sorted(engine.mime_types))}",
-            }
-            found.append({**row, **refused})
+            continue
+        refused = {
+            "state": "skipped",
+            "problem": "unsupported-type",
+            "reason": f"the engine {engine.name} does not take {row['mime_type']}",
+            "remedy": f"convert it to one of {', '.join(sorted(engine.mime_types))}",
+        }
+        found.append({**row, **refused})
     return found
+
+
+def pa_strings(values: Iterable[str]) -> Any:
+    """Arrow array of strings."""
+    import pyarrow as pa
+
+    return pa.array(sorted(values), pa.string())
 
 
 def _summary(catalog: pa.Table, engine: base.Engine, only: frozenset[str] | None) -> dict[str, Any]:

@@ -19,12 +19,16 @@ from docdask.store.lock import FileLock, LeaseLock, Lock
 from docdask.store.manifest import Manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
     from docdask.store.results import Results
 
 MANIFEST = "docdask.json"
 LOCK = ".lock"
+#: Rows of a row group of the plan, and of a batch that is read of it.
+PLAN_ROWS = 4096
 
 
 class RunDirectory:
@@ -183,13 +187,13 @@ class RunDirectory:
                 f"{self.path(name)} is damaged: {error}", "restore it, or start in a new folder"
             ) from error
 
-    def write_parquet(self, name: str, table: pa.Table) -> None:
+    def write_parquet(self, name: str, table: pa.Table, *, row_group_rows: int | None = None) -> None:
         """Write ``table`` as the Parquet file ``name`` (zstd), atomically."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd", row_group_size=row_group_rows)
         self.write(name, sink.getvalue().to_pybytes())
 
     def read_parquet(self, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -274,7 +278,7 @@ class RunDirectory:
             msg = f"generation {generation} of the plan is there already"
             raise ValueError(msg)
         self.write_json(f"{name}.json", summary)
-        self.write_parquet(f"{name}.parquet", conform(partitions, generation))
+        self.write_parquet(f"{name}.parquet", conform(partitions, generation), row_group_rows=PLAN_ROWS)
 
     def generations(self) -> list[int]:
         """List the generations of the plan, in order."""
@@ -294,6 +298,14 @@ class RunDirectory:
         parts = self._parts("plan", "generation-", ".parquet")
         plan = self._read_parts("plan", parts, PLAN, latest_only=current)
         return plan.filter(still_holds(plan, self.catalog(["state", "sha256"]))) if current else plan
+
+    def plan_batches(self, generation: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows of one generation in order, a few thousand at a time: a large plan never is in memory as a whole."""
+        import pyarrow.parquet as pq
+
+        name = self.path(f"plan/generation-{generation:03d}.parquet")
+        with files.storage_errors(name, local=self.local), self.fs.open(name, "rb") as file:
+            yield from pq.ParquetFile(file).iter_batches(batch_size=PLAN_ROWS, columns=columns)
 
     def plan_summary(self, generation: int) -> dict[str, Any]:
         """Summary of a generation; empty if there is none."""
