@@ -55,6 +55,7 @@ def child(url: str) -> None:
 def main(count: int) -> str:
     """Run both sizes; returns the table."""
     import docdask
+    from docdask.engine import detached
 
     found = {}
     with machine() as (_, folder):
@@ -66,6 +67,7 @@ def main(count: int) -> str:
                 [sys.executable, "-m", "benchmarks.overhead", "--child", str(run)],
                 capture_output=True,
                 check=True,
+                env=detached.environment(),
                 cwd=Path(__file__).parents[1],
             )
             found[documents] = json.loads(done.stdout.splitlines()[-1])

@@ -280,7 +280,7 @@ def _drop_superseded(run: RunDirectory) -> None:
 def _write_set_aside(run: RunDirectory, engine: base.Engine) -> None:
     from docdask.tables import build
 
-    build.write_documents(run, "set-aside", build.set_aside(planning.set_aside(run.catalog(), engine)))
+    build.write_documents(run, "set-aside", build.set_aside(planning.set_aside(run, engine)))
 
 
 def _close_books(run: RunDirectory, engine: base.Engine) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def append(
     span_s = planner.makespan_s(parts, workers)
     summary = {
         "run": run.url,
-        **_summary(catalog, engine, only),
+        **_summary(run, catalog, engine, only),
         "duplicates": len(copies),
         "generation": len(generations),
         "new": len(new),
@@ -248,14 +248,20 @@ def _ready(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
     return list(catalog.filter(pc.and_(pc.equal(catalog["state"], "ready"), taken)).to_pylist())
 
 
-def set_aside(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
+def set_aside(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
     """Catalog rows of the documents that are never recognised, with state, problem, reason and remedy filled."""
     import pyarrow.compute as pc
 
-    taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
-    aside = catalog.filter(pc.invert(pc.and_(pc.equal(catalog["state"], "ready"), taken)))
+    def aside(catalog: pa.Table) -> pa.Table:
+        taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
+        return catalog.filter(pc.invert(pc.and_(pc.equal(catalog["state"], "ready"), taken)))
+
+    if not len(
+        aside(run.catalog(["state", "mime_type"]))
+    ):  # as a rule there are few: look before reading all of it
+        return []
     found = []
-    for row in aside.to_pylist():
+    for row in aside(run.catalog([*_NEEDED, "inspected_at"])).to_pylist():
         if row["state"] != "ready":
             found.append(row)
             continue
@@ -276,12 +282,14 @@ def pa_strings(values: Iterable[str]) -> Any:
     return pa.array(sorted(values), pa.string())
 
 
-def _summary(catalog: pa.Table, engine: base.Engine, only: frozenset[str] | None) -> dict[str, Any]:
+def _summary(
+    run: RunDirectory, catalog: pa.Table, engine: base.Engine, only: frozenset[str] | None
+) -> dict[str, Any]:
     states: Counter[str] = Counter()
     aside: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], str] = {}
     pages = text_pages = 0
-    for row in set_aside(catalog, engine):
+    for row in set_aside(run, engine):
         key = (row["state"], row["problem"] or "unknown")
         states[row["state"]] += 1
         aside[key] += 1
