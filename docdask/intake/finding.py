@@ -231,4 +231,5 @@ def _info(uri: str, options: StorageOptions) -> Source:
         info = filesystem.info(path)
     except Exception:  # noqa: BLE001 - whatever a file system raises: the scan says why, in that document's row
         return Source(uri, 0, "")
-    return Source(uri, int(info.get("size") or 0), version(info))
+    # The same file must have the same URI, whether a list or a listing names it.
+    return Source(_url(uri, filesystem, path), int(info.get("size") or 0), version(info))

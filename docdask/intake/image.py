@@ -40,11 +40,14 @@ def examine(data: bytes, found: Findings, limits: Limits) -> None:
     """
     found.group, found.unit, found.text_pages = "image", "pixels", 0
     sizes: list[tuple[int, int]] = []
+    paper: float | None = None
     blank = True
     try:
         for size, thumbnail in _frames(data, limits):
             sizes.append(size)
             blank = blank and thumbnail is not None and _is_blank(thumbnail)
+            if len(sizes) == 1 and thumbnail is not None:
+                paper = _paper_share(thumbnail)
     except _BROKEN as cause:
         blank = False
         sizes = _mendable(data, sizes, found, limits, cause)
@@ -59,7 +62,7 @@ def examine(data: bytes, found: Findings, limits: Limits) -> None:
     else:
         width, height = sizes[0]
         found.kind, found.kind_confidence = kinds.guess(
-            "", pages=len(sizes), width=width, height=height, is_image=True
+            "", pages=len(sizes), width=width, height=height, is_image=True, paper_share=paper
         )
 
 
@@ -71,8 +74,6 @@ def mend(data: bytes, limits: Limits) -> bytes:
     DocumentError
         ``corrupt`` if less than half of the first frame is there.
     """
-    from PIL import Image
-
     intact = _intact_frames(data, limits)
     out = io.BytesIO()
     if intact:
@@ -90,10 +91,7 @@ def mend(data: bytes, limits: Limits) -> bytes:
     frame, share = _partial(data, limits)
     if share < _LEAST_SHARE:
         raise problems.error("corrupt", f"it is cut short: {share:.0%} of the picture is there")
-    rows = round(frame.height * share)
-    whole = Image.new(frame.mode, frame.size, "white")
-    whole.paste(frame.crop((0, 0, frame.width, rows)), (0, 0))
-    whole.save(out, "PNG", compress_level=1)
+    frame.save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
@@ -167,6 +165,17 @@ def _is_blank(grey: Any) -> bool:
     return paper > 128 and sum(histogram[: max(0, paper - 40)]) < total / 1000
 
 
+def _paper_share(grey: Any) -> float:
+    """Share of the pixels that are nearly as bright as the brightest twentieth; unevenly lit paper is paper."""
+    histogram = grey.histogram()
+    total = sum(histogram)
+    above, white = 0, 255
+    while above < total / 20:
+        above += histogram[white]
+        white -= 1
+    return float(sum(histogram[max(0, white - 50) :]) / total)
+
+
 def _mendable(
     data: bytes, sizes: list[tuple[int, int]], found: Findings, limits: Limits, cause: Exception
 ) -> list[tuple[int, int]]:
@@ -184,7 +193,7 @@ def _mendable(
             "corrupt", f"it is cut short: only {share:.0%} of the picture is there"
         ) from cause
     found.actions.append("repaired")
-    part = f"the upper {share:.0%}" if share < 1 else "all of it, perhaps with less detail,"
+    part = f"{share:.0%}" if share < 1 else "all of it, perhaps with less detail,"
     found.note("cut-short", f"it is cut short; of its picture {part} could be read and is used")
     return [frame.size]
 
@@ -200,12 +209,13 @@ def _intact_frames(data: bytes, limits: Limits) -> int:
 
 
 def _partial(data: bytes, limits: Limits) -> tuple[Any, float]:
-    """First frame as far as it decodes, upright, and the share of its rows that are there.
+    """First frame as far as it decodes, upright, the rest white; and the share of its rows that are there.
 
-    Rows that the decoder never reached are all of one colour, the same down to the last.
+    Rows that the decoder never reached are all of one colour, the same up to the last (of a BMP, which is stored
+    from the bottom up: to the first).
     """
     import numpy as np
-    from PIL import ImageFile, ImageOps
+    from PIL import Image, ImageFile, ImageOps
 
     with _opened(data) as image:
         _check(image.size, limits)
@@ -214,14 +224,15 @@ def _partial(data: bytes, limits: Limits) -> tuple[Any, float]:
             image.load()
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = False
-        frame = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-        # Both fills that decoders leave: zero, and the middle grey of an unread JPEG block.
-        pixels = np.asarray(frame)
-        flat = (pixels == pixels[:, :1]).all(axis=(1, 2))
-        same = flat & (pixels[:, 0] == pixels[-1, 0]).all(axis=1)
-        rows = frame.height - int(np.argmin(same[::-1])) if not same.all() else 0
-        upright = ImageOps.exif_transpose(frame.convert("RGB"))
-    return upright, rows / frame.height
+        pixels = np.array(image.convert("RGB"))
+        exif = image.getexif()
+        rows = pixels[::-1] if image.format in {"BMP", "DIB"} else pixels
+    unread = (rows == rows[-1, 0]).all(axis=(1, 2))
+    reached = len(rows) - int(np.argmin(unread[::-1])) if not unread.all() else 0
+    rows[reached:] = 255
+    frame = Image.fromarray(pixels)
+    frame.getexif().update(exif)
+    return ImageOps.exif_transpose(frame), reached / len(rows)
 
 
 def _say(cause: Exception) -> str:

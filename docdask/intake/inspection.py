@@ -89,6 +89,8 @@ def _examined(data: bytes, name: str, passwords: Sequence[str], limits: Limits) 
             timeout_s=limits.timeout_s,
             memory_bytes=limits.memory_bytes,
         )
+    except sandbox.SandboxClosed:
+        raise  # the worker closes: nothing is known about the file, and another worker will look
     except RuntimeError as cause:
         # Something a library raised that we did not foresee: the file is the cause, so the file is set aside.
         raise problems.error("corrupt", f"it can't be read ({cause})") from cause

@@ -31,7 +31,7 @@ _WORDS: dict[str, dict[float, str]] = {
         "thank you for your visit, vielen dank fur ihren einkauf, merci de votre visite, gracias por su compra, grazie e arrivederci",
         2.5: "receipt, quittung, recu, recibo, ricevuta, bon, cashier, kasse, caissier, cajero, cassa, change due, ruckgeld, rendu monnaie, cambio, resto, "
         "wisselgeld, rounding adj*, gst summary",
-        1.5: "cash, bar, especes, efectivo, contanti, contant, card, visa, mastercard, tendered, total, summe, gst, tax, terminal, tip, table, server, guest*",
+        1.5: "cash, bar, especes, efectivo, contanti, contant, card, visa, mastercard, tendered, total, summe, gst, tax, terminal, tip, server, guest*",
     },
     "form": {
         4: "please print, print name, for office use, for official use, office use only, please complete, fill in, fill out, check all that apply, "
@@ -42,9 +42,10 @@ _WORDS: dict[str, dict[float, str]] = {
         "employer, applicant, yes no, phone number, employee",
     },
     "letter": {
-        4: "dear sir, dear madam, dear mr*, dear ms, dear mrs, dear, sehr geehrte*, madame*, monsieur, estimad*, egregi*, gentile, geachte, to whom it may concern, "
+        4: "dear sir, dear madam, dear mr*, dear ms, dear mrs, dear, sehr geehrte*, chere madame, cher monsieur, messieurs, estimad*, egregi*, gentile, geachte, to whom it may concern, "
         "yours sincerely, sincerely yours, yours faithfully, yours truly, best regards, kind regards, mit freundlichen grussen, hochachtungsvoll, "
         "veuillez agreer, cordialement, atentamente, un cordial saludo, cordiali saluti, distinti saluti, met vriendelijke groet, hoogachtend",
+        2: "madame, monsieur",
         3: "sincerely, memorandum, memo, re:, betreff, betrifft, objet, asunto, oggetto, betreft",
         1: "enclosure*, encl, anlage*, p.j, cc:, subject:, regards",
     },
@@ -75,6 +76,8 @@ _WORDS: dict[str, dict[float, str]] = {
 }  # fmt: skip
 
 _OTHER_WEIGHT = 2.0
+#: Below this score nothing speaks clearly enough.
+_LEAST = 3.0
 #: Kinds that run to many pages, and kinds that hardly ever do.
 _SHORT = {"invoice": 10, "receipt": 2, "letter": 4, "id": 2, "form": 20}
 _SPACE = re.compile(r"\s+")
@@ -91,6 +94,7 @@ def guess(
     height: float,
     is_image: bool,
     form_fields: bool = False,
+    paper_share: float | None = None,
 ) -> tuple[str, float]:
     r"""Guess the kind of a document and the confidence of that guess.
 
@@ -106,6 +110,8 @@ def guess(
         It is an image file rather than a PDF.
     form_fields
         It has fields to fill in (AcroForm, XFA).
+    paper_share
+        Share of an image's pixels that are as bright as paper, if known: tells photographs from documents.
 
     Returns
     -------
@@ -119,9 +125,10 @@ def guess(
     """
     words = _fold(text)
     if len(words) < 20 and not form_fields:
-        return _by_shape(pages, width, height, is_image=is_image, has_text=bool(words.strip()))
+        return _by_shape(pages, width, height, paper_share if is_image else None)
     scores = {kind: _score(words, weights) for kind, weights in _TERMS.items()}
     _add_layout(scores, text, pages, width, height)
+    scores["receipt"] *= min(1.0, 1500 / len(words)) if words else 1.0
     if form_fields:
         scores["form"] += 5
     for kind, most in _SHORT.items():
@@ -130,24 +137,20 @@ def guess(
     total = sum(scores.values()) + _OTHER_WEIGHT
     # Ties go to the kind that stands first in KINDS: the more specific ones do.
     kind = max(scores, key=lambda name: scores[name])
-    if scores[kind] < _OTHER_WEIGHT:
+    if scores[kind] < _LEAST:
         return "other", round(_OTHER_WEIGHT / total / 2, 2)
     return kind, round(scores[kind] / total, 2)
 
 
-def _by_shape(
-    pages: int, width: float, height: float, *, is_image: bool, has_text: bool
-) -> tuple[str, float]:
-    short, long = sorted((max(width, 1.0), max(height, 1.0)))
-    ratio = long / short
-    if height > width and ratio > 2:
+def _by_shape(pages: int, width: float, height: float, paper_share: float | None) -> tuple[str, float]:
+    """Guess from the page's shape alone: long and narrow, a screen's, or a picture without paper in it."""
+    tall = height / max(width, 1.0)
+    if tall > 2:
         return "receipt", 0.4
-    if not has_text and is_image and pages == 1 and 1.45 < ratio < 1.7 and width > height:
-        return "id", 0.15
-    if width > height and abs(ratio - 16 / 9) < 0.02 and pages > 1:
+    if pages > 1 and abs(width / max(height, 1.0) - 16 / 9) < 0.02:
         return "slide", 0.3
-    if is_image and pages == 1 and (width > height or ratio < 1.2):
-        return "photo", 0.2
+    if paper_share is not None and pages == 1 and paper_share < 0.4:
+        return "photo", 0.3
     return "other", 0.1
 
 
@@ -196,7 +199,8 @@ def _add_layout(scores: dict[str, float], text: str, pages: int, width: float, h
 
 
 def _table_score(lines: list[str]) -> float:
-    """Points for lines that are mostly figures, or all of them short cells."""
+    """Points for lines that are mostly figures; bare line and page numbers are none."""
+    lines = [line for line in lines if not (line.isdigit() and len(line) <= 3)]
     if len(lines) < 8:
         return 0.0
     figures = sum(sum(c.isdigit() for c in line) > 0.3 * sum(not c.isspace() for c in line) for line in lines)

@@ -5,7 +5,8 @@ Rules:
 1. pdfium decides: it is what renders and reads the pages later. A document is ready when pdfium opens it and loads
    at least one page.
 2. What pdfium does not open, or opens with pages missing, goes through qpdf (pikepdf), which rebuilds the
-   cross-reference table and writes a clean file; if pdfium then has more pages, the action is ``repaired``.
+   cross-reference table and writes a clean file; if pdfium then has more pages, or no missing ones, the action is
+   ``repaired``.
 3. Passwords are tried in the order given. A file that opens without one but is encrypted (owner password) is
    decrypted as well: services refuse it otherwise.
 4. The same bytes, action and passwords give the same clean bytes each time.
@@ -131,7 +132,7 @@ def _repaired(data: bytes, password: str, document: Any, before: int, found: Fin
             found.note("damaged", f"{len(document) - before} of its {len(document)} pages can't be read")
             return document
         raise _hopeless(data, password, cause) from cause
-    if after > before:
+    if after > before or after == before == len(repaired) > 0:
         found.actions.append("repaired")
         found.note("damaged", "it was damaged; qpdf rebuilt it")
         if after < len(repaired):

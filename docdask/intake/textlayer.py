@@ -49,8 +49,6 @@ def judge(page: Any) -> PageText:
     pypdfium2.PdfiumError
         If the page's text can't be loaded.
     """
-    import pypdfium2.raw as pdfium
-
     textpage = page.get_textpage()
     try:
         count = max(0, textpage.count_chars())
@@ -58,16 +56,13 @@ def judge(page: Any) -> PageText:
         characters = sum(not c.isspace() for c in text)
         if characters == 0:
             return PageText(0, usable=False, why="none", text="")
-        unmapped = sum(
-            pdfium.FPDFText_HasUnicodeMapError(textpage.raw, index) == 1 for index in _spread(count, _SAMPLE)
-        ) / min(count, _SAMPLE)
-        invisible, picture = _drawn(page)
+        unmapped, invisible = _mapped_and_drawn(textpage.raw, count)
     finally:
         textpage.close()
     why = "good"
     if invisible > 0.5:
         why = "invisible"
-    elif picture > 0.6 and characters < 200:
+    elif characters < 200 and _picture_share(page) > 0.6:
         why = "picture"
     elif unmapped > 0.3:
         why = "unmapped"
@@ -105,21 +100,37 @@ def _spread(count: int, most: int) -> range:
     return range(0, count, max(1, -(-count // most)))
 
 
-def _drawn(page: Any) -> tuple[float, float]:
-    """Share of the sampled text objects that are invisible, and share of the page that pictures cover."""
+def _mapped_and_drawn(textpage: Any, count: int) -> tuple[float, float]:
+    """Shares of the sampled characters that have no Unicode value, and that are drawn invisibly.
+
+    White space counts for neither: generators place it invisibly between visible words.
+    """
+    import pypdfium2.raw as pdfium
+
+    looked = unmapped = invisible = 0
+    for index in _spread(count, _SAMPLE):
+        if chr(pdfium.FPDFText_GetUnicode(textpage, index) & 0x1FFFF).isspace():
+            continue
+        looked += 1
+        unmapped += pdfium.FPDFText_HasUnicodeMapError(textpage, index) == 1
+        item = pdfium.FPDFText_GetTextObject(textpage, index)
+        if item:
+            mode = pdfium.FPDFTextObj_GetTextRenderMode(item)
+            invisible += mode == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
+    return (unmapped / looked, invisible / looked) if looked else (0.0, 0.0)
+
+
+def _picture_share(page: Any) -> float:
+    """Share of the page that pictures cover."""
     import pypdfium2.raw as pdfium
 
     width, height = page.get_size()
-    texts = invisible = 0
-    covered = 0.0
-    for item in _objects(page.raw):
-        kind = pdfium.FPDFPageObj_GetType(item)
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            texts += 1
-            invisible += pdfium.FPDFTextObj_GetTextRenderMode(item) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
-        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            covered += _area(item)
-    return (invisible / texts if texts else 0.0), min(1.0, covered / max(1.0, width * height))
+    covered = sum(
+        _area(item)
+        for item in _objects(page.raw)
+        if pdfium.FPDFPageObj_GetType(item) == pdfium.FPDF_PAGEOBJ_IMAGE
+    )
+    return float(min(1.0, covered / max(1.0, width * height)))
 
 
 def _objects(page: Any) -> Iterator[Any]:
