@@ -291,7 +291,7 @@ def report(
 
 def samples(folder: str | Path, *, copies: int = 1, seed: int = 0) -> list[Path]:
     """Make twelve sample documents, different in kind, with a truth file; see docs/samples.md."""
-    from docdask.samples import make
+    from docdask.specimens import make
 
     return list(make(Path(folder), copies=copies, seed=seed))
 

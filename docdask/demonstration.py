@@ -71,7 +71,7 @@ def demo(
     on_plan
         Called with the plan.
     """
-    from docdask.samples import compare
+    from docdask.specimens import compare
 
     documents, run = folder / "documents", folder / "run"
     api.samples(documents)
@@ -85,7 +85,7 @@ def demo(
         report=written["pdf"],
         report_html=written["html"],
         summary=result.summary(),
-        comparison=compare(documents, result),
+        comparison=compare(documents, result.frame),
     )
 
 

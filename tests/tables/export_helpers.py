@@ -171,8 +171,8 @@ class FakeResult:
 
 def sample(name: str, copy: int = 0):
     """Sample by its stem, with its truth, without writing a folder."""
-    from docdask.samples.make import MAKERS
-    from docdask.samples.world import World
+    from docdask.specimens.make import MAKERS
+    from docdask.specimens.world import World
 
     stem, _, maker = next(entry for entry in MAKERS if entry[0] == name)
     return maker(World(0, stem, copy))

@@ -144,7 +144,7 @@ def test_json_is_camel_case_with_64_bit_numbers_as_strings(result, tmp_path):
 
 
 def test_the_searchable_pdf_of_a_run_is_made_in_the_sandbox_and_read_back(invoice, tmp_path):
-    from docdask.samples import raster
+    from docdask.specimens import raster
 
     result = helpers.FakeResult()
     picture = raster.render(invoice[0].data, 80)[0]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from docdask.errors import DocumentError, UsageError
-from docdask.samples import raster
+from docdask.specimens import raster
 from docdask.tables import render
 from docdask.tables.show import WHAT, render_page, show
 

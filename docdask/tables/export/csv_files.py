@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from docdask.tables.export.writing import Exportable, Tell, tables, whole
+from docdask.tables.export.writing import Exportable, Tell, batches, tables, whole
 
 
 def write(result: Exportable, folder: Path, tell: Tell) -> list[Path]:  # noqa: ARG001 - one shape for all formats
@@ -31,7 +31,7 @@ def _write_table(dataset: Any, path: Path) -> None:
 
     plain = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in dataset.schema])
     with csv.CSVWriter(path, plain, write_options=csv.WriteOptions(quoting_style="needed")) as writer:
-        for batch in dataset.to_batches():
+        for batch in batches(dataset):
             writer.write_batch(pa.record_batch([_plain(column) for column in batch.columns], schema=plain))
 
 

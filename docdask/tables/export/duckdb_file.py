@@ -12,6 +12,8 @@ from typing import Any
 from docdask.tables import schema
 from docdask.tables.export.writing import Exportable, Tell, tables, whole
 
+#: What DuckDB may hold in memory before it spills to disk.
+_MEMORY = "1GB"
 #: View → the tables it needs and its query.
 VIEWS: dict[str, tuple[tuple[str, ...], str]] = {
     "review": (
@@ -44,7 +46,7 @@ def write(result: Exportable, folder: Path, tell: Tell) -> list[Path]:  # noqa: 
 
     path = folder / "tables.duckdb"
     with whole(path) as part:
-        connection = duckdb.connect(str(part))
+        connection = duckdb.connect(str(part), config={"memory_limit": _MEMORY})
         try:
             names = [_create(connection, table, dataset) for table, dataset in tables(result)]
             for view, (needs, query) in VIEWS.items():

@@ -153,6 +153,11 @@ def tables(result: Exportable) -> Iterator[tuple[schema.Table, Any]]:
             yield table, dataset
 
 
+def batches(dataset: Any) -> Iterator[Any]:
+    """Record batches of a table, in order, with little read ahead: a page's text can be long."""
+    yield from dataset.to_batches(batch_size=8192, batch_readahead=2, fragment_readahead=1)
+
+
 def documents(result: Exportable) -> Iterator[Stored]:
     """Stored documents in the table's order."""
     columns = ["document_id", "uri", "name", "mime_type", "outcome", "duplicate_of"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from docdask.errors import UsageError
 from docdask.tables import schema
-from docdask.tables.export.writing import Exportable, Tell, tables, whole
+from docdask.tables.export.writing import Exportable, Tell, batches, tables, whole
 
 #: Limits of the format, from Excel's specifications: rows a sheet (the header is one), characters a cell.
 MAX_ROWS, MAX_CHARACTERS = 1_048_576, 32_767
@@ -143,7 +143,7 @@ def _shortened(text: str) -> str:
 
 
 def _rows(dataset: Any) -> Iterator[tuple[Any, ...]]:
-    for batch in dataset.to_batches(batch_size=4096):
+    for batch in batches(dataset):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 

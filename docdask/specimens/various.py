@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from docdask.samples import raster
-from docdask.samples.paper import A4, Paper, Sample
-from docdask.samples.world import MONTHS, World, long_date
+from docdask.specimens import raster
+from docdask.specimens.paper import A4, Paper, Sample
+from docdask.specimens.world import MONTHS, World, long_date
 
 _GREY = (0.42, 0.45, 0.5)
 #: Second language of the notice by copy: code, font, title, text, months.

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docdask.errors import SourceError
-from docdask.samples import scoring
-from docdask.samples.make import TRUTH
+from docdask.specimens import scoring
+from docdask.specimens.make import TRUTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def compare(
     Parameters
     ----------
     folder
-        Where :func:`docdask.samples.make` wrote the documents and their truth.
+        Where :func:`docdask.specimens.make` wrote the documents and their truth.
     frames
         The tables of the run by name, or a function that returns them (``result.frame``): ``documents``, ``pages``,
         ``entities``, ``form_fields`` and ``table_cells``. A table that is not in the mapping counts as empty.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from docdask.samples.compare import compare
-from docdask.samples.make import MAKERS, TRUTH, make
+from docdask.specimens.compare import compare
+from docdask.specimens.make import MAKERS, TRUTH, make
 
 __all__ = ["MAKERS", "TRUTH", "compare", "make"]

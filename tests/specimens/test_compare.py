@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docdask import samples
+from docdask import specimens as samples
 from docdask.errors import SourceError
-from docdask.samples import scoring
+from docdask.specimens import scoring
 from docdask.tables import schema
 
 

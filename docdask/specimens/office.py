@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from docdask.samples import raster
-from docdask.samples.paper import A4, Paper, Sample, grid
-from docdask.samples.world import Item, World, long_date, money, short_date
+from docdask.specimens import raster
+from docdask.specimens.paper import A4, Paper, Sample, grid
+from docdask.specimens.world import Item, World, long_date, money, short_date
 
 _BLUE = (0.07, 0.14, 0.5)
 _GREY = (0.4, 0.43, 0.48)

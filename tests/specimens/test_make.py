@@ -13,7 +13,7 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from docdask import samples
+from docdask import specimens as samples
 from docdask.errors import StorageError, UsageError
 from docdask.model import KINDS
 

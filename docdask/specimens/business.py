@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from docdask.samples import raster
-from docdask.samples.paper import A4, LETTER, Paper, Part, Sample, grid
-from docdask.samples.world import LAST, Item, World, american_date, cents, long_date, money, short_date
+from docdask.specimens import raster
+from docdask.specimens.paper import A4, LETTER, Paper, Part, Sample, grid
+from docdask.specimens.world import LAST, Item, World, american_date, cents, long_date, money, short_date
 
 _GREY = (0.42, 0.45, 0.5)
 _GOODS = (

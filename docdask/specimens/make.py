@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from docdask.errors import StorageError, UsageError
-from docdask.samples import business, contract, office, various
-from docdask.samples.paper import Sample
-from docdask.samples.world import World
+from docdask.specimens import business, contract, office, various
+from docdask.specimens.paper import Sample
+from docdask.specimens.world import World
 
 #: Name of the truth file in the folder of the samples.
 TRUTH = ".truth.json"

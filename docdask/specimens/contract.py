@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from docdask.samples.paper import A4, Paper, Sample, grid
-from docdask.samples.world import World, cents, long_date, money
+from docdask.specimens.paper import A4, Paper, Sample, grid
+from docdask.specimens.world import World, cents, long_date, money
 
 PAGES = 20
 #: Heading, the matter the article is about, what the supplier does about it, what the customer does about it.
