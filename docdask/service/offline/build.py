@@ -6,12 +6,14 @@ from the top left clockwise, a confidence and an orientation; page numbers are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from docdask.service import message
 from docdask.service.offline import languages
+from docdask.service.offline.entities import Entity
 from docdask.service.offline.forms import Field
 from docdask.service.offline.page import Box, Line, Page, Word, line_of
 from docdask.service.offline.reading import Block
@@ -28,6 +30,8 @@ class Spans:
 
     words: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By ``id`` of the word."""
+    broken: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """The same with the white space after the word, as cells and fields are anchored."""
     lines: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By ``id`` of the line."""
     page: tuple[int, int] = (0, 0)
@@ -98,6 +102,7 @@ class Builder:
                 self._append("\n")
             elif word.space_after:
                 self._append(" ")
+            spans.broken[id(word)] = (at, self._length)
             self._add_token(
                 out, page, word, (at, self._length), line.turn, spaced=index == last or word.space_after
             )
@@ -143,7 +148,7 @@ class Builder:
             for cell in row:
                 item = target.cells.add()
                 item.row_span, item.col_span = cell.row_span, cell.column_span
-                parts = [spans.words[id(word)] for word in cell.words]
+                parts = [spans.broken[id(word)] for word in cell.words]
                 covered += parts
                 confidence = min((word.confidence for word in cell.words), default=1.0)
                 self.layout(item.layout, page, cell.box, parts, confidence * grid.confidence)
@@ -156,18 +161,54 @@ class Builder:
             (form_field.field_name, item.name, item.name_box),
             (form_field.field_value, item.value, item.value_box),
         ):
-            parts = [spans.words[id(word)] for word in words]
+            parts = [spans.broken[id(word)] for word in words]
             self.layout(target, page, box, parts, item.confidence)
             target.text_anchor.content = line_of(words).text if words else ""
         if item.value_type:
             form_field.value_type = item.value_type
 
+    def add_entities(self, found: Sequence[Entity], pages: Sequence[Page]) -> None:
+        """Add entities; ids count from 0, properties after their parent."""
+        by_number = {page.number: (index, page) for index, page in enumerate(pages)}
+        ids = itertools.count()
+        for item in found:
+            self._fill_entity(self.document.entities.add(), item, by_number, ids)
+
+    def _fill_entity(
+        self, out: Any, item: Entity, pages: dict[int, tuple[int, Page]], ids: Iterator[int]
+    ) -> None:
+        out.type_, out.mention_text, out.confidence, out.id = (
+            item.type,
+            item.text,
+            item.confidence,
+            str(next(ids)),
+        )
+        segment = out.text_anchor.text_segments.add()
+        segment.start_index, segment.end_index = item.start, item.end
+        out.text_anchor.content = item.text
+        index, page = pages[item.page]
+        reference = out.page_anchor.page_refs.add()
+        reference.page = index
+        polygon(reference.bounding_poly, page, item.box)
+        if item.normalized:
+            out.normalized_value.text = item.normalized
+        if item.date:
+            date = out.normalized_value.date_value
+            date.year, date.month, date.day = item.date.year, item.date.month, item.date.day
+        if item.money:
+            money = out.normalized_value.money_value
+            units = int(item.money.amount)
+            money.currency_code, money.units = item.money.currency, units
+            money.nanos = int((item.money.amount - units) * 1_000_000_000)
+        for part in item.properties:
+            self._fill_entity(out.properties.add(), part, pages, ids)
+
 
 def merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, joined where only the white space between two words parts them."""
+    """Spans in order, joined where they touch."""
     out: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if out and start <= out[-1][1] + 1:
+        if out and start <= out[-1][1]:
             out[-1] = (out[-1][0], max(out[-1][1], end))
         else:
             out.append((start, end))

@@ -6,19 +6,22 @@ own; a page that can't be read fails the document with its number in the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from docdask.errors import DocumentError
-from docdask.service.offline import ocr
+from docdask.service.offline import columns, entities, forms, grids, lineitems, marks, ocr
 from docdask.service.offline.build import Builder
+from docdask.service.offline.entities import Entity, PlacedLine, placed
 from docdask.service.offline.orientation import straightened, upright
-from docdask.service.offline.page import Page
+from docdask.service.offline.page import Line, Page
 from docdask.service.offline.pdf import Drawing, loaded, opened
 from docdask.service.offline.quality import judge, usable
 from docdask.service.offline.raster import Picture, frames, render
 from docdask.service.offline.reading import read_in_order
+from docdask.service.offline.tables import Grid
 from docdask.service.offline.textlayer import Layer, read_layer, turned
 
 
@@ -65,7 +68,7 @@ def recognise_document(
         If the document can't be read.
     """
     settings = Options(**{**options, "languages": tuple(options.get("languages", ()))})
-    builder = Builder(mime_type, settings.languages)
+    collected = Collected(mime_type, settings)
     sources: dict[str, str] = {}
     notes: dict[str, Any] = {"sources": sources}
     if mime_type == "application/pdf":
@@ -78,8 +81,63 @@ def recognise_document(
             notes.setdefault("turns", {})[str(page.number)] = 90 * page.turn
         if page.skew_degrees:
             notes.setdefault("skews", {})[str(page.number)] = round(page.skew_degrees, 2)
-        builder.add_page(page, read_in_order(page.lines))
-    return builder.finish(), notes
+        collected.add(page)
+    return collected.finish(), notes
+
+
+class Collected:
+    """The message so far, and what the entities need of the pages."""
+
+    def __init__(self, mime_type: str, options: Options) -> None:
+        self._builder = Builder(mime_type, options.languages)
+        self._options = options
+        self._lines: list[PlacedLine] = []
+        self._items: list[Entity] = []
+        self._pages: list[Page] = []
+        self._languages: Counter[str] = Counter()
+
+    def add(self, page: Page) -> None:
+        """Order a page, look for its tables and fields, and add it."""
+        blocks = read_in_order(page.lines)
+        ordered = [line for block in blocks for paragraph in block.paragraphs for line in paragraph.lines]
+        out, spans = self._builder.add_page(page, blocks)
+        if self._options.tables:
+            for grid in _grids(page, ordered):
+                self._builder.add_table(out, page, grid, spans)
+                self._items += lineitems.find(grid, spans.words, page.number)
+        if self._options.forms:
+            for item in forms.find(ordered, page.checkboxes, page.width, page.height):
+                self._builder.add_field(out, page, item, spans)
+        for language in out.detected_languages:
+            self._languages[language.language_code] += spans.page[1] - spans.page[0]
+        self._lines += [
+            placed(line, page.number, spans.lines[id(line)][0], page.width, page.height) for line in ordered
+        ]
+        # The drawn lines are done with; what is kept of a page is its size.
+        self._pages.append(replace(page, lines=(), rules=(), checkboxes=()))
+
+    def finish(self) -> bytes:
+        """Find the entities of the whole document and serialise it."""
+        if self._options.entities and self._lines:
+            language = self._languages.most_common(1)[0][0] if self._languages else "und"
+            found = entities.find(self._lines, language)
+            items = self._items if any(item.type == "total_amount" for item in found) else []
+            inside = [(item.start, item.end) for item in items]
+            kept = [
+                item
+                for item in found
+                if item.type != "amount"
+                or not any(start <= item.start and item.end <= end for start, end in inside)
+            ]
+            self._builder.add_entities(sorted([*kept, *items], key=lambda item: item.start), self._pages)
+        return self._builder.finish()
+
+
+def _grids(page: Page, lines: Sequence[Line]) -> list[Grid]:
+    """Ruled tables, then tables by white space in what they leave."""
+    words = [word for line in lines if line.turn == 0 for word in line.words]
+    ruled = grids.find(words, page.rules, page.width, page.height)
+    return sorted([*ruled, *columns.find(lines, [grid.box for grid in ruled])], key=lambda grid: grid.box.y0)
 
 
 def _image_pages(content: bytes, first: int, last: int | None) -> Iterator[Page]:
@@ -149,7 +207,21 @@ def read_picture(picture: Picture, number: int, unit: Literal["points", "pixels"
         )
         for region in found.regions
     ]
-    return Page(number, width, height, unit, tuple(ocr.read(regions)), "ocr", found.turn, found.skew_degrees)
+    lines = tuple(ocr.read(regions))
+    grey = marks.straight(found.pixels, found.skew_degrees)
+    rules, checkboxes = marks.find(grey, width / pixel_width, height / pixel_height)
+    return Page(
+        number,
+        width,
+        height,
+        unit,
+        lines,
+        "ocr",
+        found.turn,
+        found.skew_degrees,
+        tuple(rules),
+        tuple(checkboxes),
+    )
 
 
 def _scaled(region: ocr.Region, x: float, y: float) -> ocr.Region:
