@@ -148,6 +148,6 @@ def timeline(frame: pd.DataFrame, ax: Any) -> Any:
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, float(end.max()))
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel(f"{unit} since {clock(first)}")
-    ax.set_title(f"{TITLE}: {len(shown):,} calls in {span(float(end.max()) * unit_s)}")
+    ax.set_xlabel(f"{unit} since {clock(first)} · {len(shown):,} calls in {span(float(end.max()) * unit_s)}")
+    ax.set_title(TITLE)
     return ax

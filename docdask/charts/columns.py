@@ -35,12 +35,14 @@ def times_s(frame: pd.DataFrame, column: str) -> Floats:
 
 
 def texts(frame: pd.DataFrame, column: str, missing: str = "unknown") -> npt.NDArray[Any]:
-    """Column as an object array of str, null or empty is ``missing``."""
+    """Column as an object array of str, null or blank is ``missing``."""
     if column not in frame:
         return np.full(len(frame), missing, dtype=object)
     series = frame[column].astype(object)
     series = series.where(series.notna(), missing)
-    values: npt.NDArray[Any] = series.map(lambda value: str(value) or missing).to_numpy(dtype=object)
+    values: npt.NDArray[Any] = series.map(
+        lambda value: text if (text := str(value)).strip() else missing
+    ).to_numpy(dtype=object)
     return values
 
 
@@ -51,7 +53,7 @@ def codes(
     if column not in frame or not len(frame):
         return np.zeros(len(frame), dtype=np.intp), [missing] if len(frame) else []
     raw, uniques = pd.factorize(frame[column], use_na_sentinel=True)
-    labels = [str(value) or missing for value in uniques]
+    labels = [text if (text := str(value)).strip() else missing for value in uniques]
     everything = sorted({*labels, *([missing] if (raw < 0).any() else [])})
     place = {label: number for number, label in enumerate(everything)}
     lookup = np.array([*(place[label] for label in labels), place.get(missing, 0)], dtype=np.intp)

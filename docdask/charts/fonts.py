@@ -154,8 +154,10 @@ def printable(text: str, among: tuple[Face, ...] | None = None) -> str:
         category = unicodedata.category(character)
         if category in {"Cc", "Zl", "Zp"}:
             out.append(" ")
-        elif category == "Cs" or 0xFE00 <= ord(character) <= 0xFE0F:
-            out.append("" if category != "Cs" else f"[U+{ord(character):04X}]")
+        elif 0xFE00 <= ord(character) <= 0xFE0F:
+            continue  # asks for a picture or for plain text: all is plain here
+        elif category == "Cs" or 0x202A <= ord(character) <= 0x202E:
+            out.append(f"[U+{ord(character):04X}]")  # an override would disguise what follows
         elif category in _INKLESS or any(ord(character) in face.coverage for face in have):
             out.append(character)
         else:

@@ -9,7 +9,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from docdask import charts
 from docdask.charts._speedup import measure
 from docdask.charts._timeline import in_flight, lanes
 from docdask.charts.axes import bins, span
+from tests import synthetic
 
 BACKENDS = ["numpy", "numpy_nullable", "pyarrow"]
 
