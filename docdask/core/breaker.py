@@ -70,8 +70,8 @@ class Breaker:
             self._probing = 0
         self._probing += 1
 
-    def success(self, granted_ns: int) -> None:
-        """Tell it that the endpoint answered a call which was granted at ``granted_ns``."""
+    def success(self, granted_ns: int) -> bool:
+        """Tell it that the endpoint answered a call which was granted at ``granted_ns``; whether that closed it."""
         if self.state == "closed":
             self._row = 0
             self._note(failed=False)
@@ -84,6 +84,8 @@ class Breaker:
             if self._succeeded >= self._spec.probes:
                 self._step("probes succeeded")
                 self._reset()
+                return True
+        return False
 
     def failure(self, granted_ns: int, now_ns: int) -> None:
         """Tell it that the endpoint failed a call."""

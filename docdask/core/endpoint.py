@@ -76,8 +76,8 @@ class Endpoint:
         ready = max(ready, self._held_ns)
         if kind == "batch":
             return NEVER_NS if self.batch is not None and self.batch.full() else ready
-        if self.flight.full():
-            return NEVER_NS
+        if self.flight.full() and (breaker.state == "closed" or self.flight.at_most()):
+            return NEVER_NS  # a probe may go beside calls that hang, up to the hard limit
         if self.requests is not None:
             ready = max(ready, self.requests.ready_ns(1, now_ns, burst=burst))
         if self.pages is not None:
@@ -91,7 +91,9 @@ class Endpoint:
         return self.pages is None or self.pages.burst_free(now_ns) >= pages
 
     def load_ppm(self, now_ns: int) -> int:
-        """How full it is, by its fullest limit; work goes where this is least."""
+        """How full it is, by its fullest limit; work goes where this is least. A probe that is due goes first."""
+        if self.breaker.state != "closed":
+            return -1
         load = 0
         for meter in (self.requests, self.pages):
             if meter is not None and meter.limit:
@@ -145,7 +147,8 @@ class Endpoint:
                 )
             return
         self._answered_ns = now_ns
-        self.breaker.success(granted_ns)
+        if self.breaker.success(granted_ns):
+            self.flight.slow_start = self.flight.adaptive
         if verdict == "quota":
             self._refused(permit, outcome, now_ns)
         elif kind == "online":

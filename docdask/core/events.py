@@ -24,7 +24,7 @@ class Waiter(NamedTuple):
     micros: int = 0
     """What the call will cost at most, in micro-dollars."""
     unit: str = ""
-    """Unit (or pack) that the call is for; named in the ledger."""
+    """Unit (or pack) that the call is for, in the ledger; empty: worker and permit stand for it."""
     attempt: int = 1
 
 

@@ -56,6 +56,10 @@ class Flight:
         """Whether one more call would be too many."""
         if self.adaptive:
             return self.now * _MILLI + _MILLI > self._limit_milli
+        return self.at_most()
+
+    def at_most(self) -> bool:
+        """Whether one more call would be above the hard limit."""
         return self.most is not None and self.now >= self.most
 
     def take(self) -> None:

@@ -103,7 +103,7 @@ class Pool:
                 flow,
                 waiter.pages,
                 waiter.micros,
-                waiter.unit,
+                waiter.unit or f"{worker.name}/{waiter.permit}",
                 waiter.attempt,
                 now_ns,
             )
