@@ -139,17 +139,20 @@ def _form_fields(document: Any, page: Any) -> Iterable[_Mark]:
 def _entities(document: Any, page: Any) -> Iterable[_Mark]:
     index = next(i for i, other in enumerate(document.pages) if other is page or other == page)
 
-    def walk(entities: Iterable[Any]) -> Iterable[_Mark]:
+    def walk(entities: Iterable[Any], *, named: bool) -> Iterable[_Mark]:
         for entity in entities:
+            if entity.properties:
+                # The parts of a line item cover it, and a name on each would hide what they say.
+                yield from walk(entity.properties, named=False)
+                continue
             for reference in entity.page_anchor.page_refs:
                 # Google's page references count from 0 over the pages of the message.
                 if int(reference.page) == index:
                     corners = quad(reference, page)
                     if corners:
-                        yield _Mark(corners, entity.type_)
-            yield from walk(entity.properties)
+                        yield _Mark(corners, entity.type_ if named else "")
 
-    return walk(document.entities)
+    return walk(document.entities, named=True)
 
 
 _FINDERS: dict[str, Callable[[Any, Any], Iterable[_Mark]]] = {

@@ -162,3 +162,15 @@ def test_unknown_parts_and_pages_are_refused(invoice, picture):
         show(invoice[1], picture, 1, what=("words",))
     with pytest.raises(UsageError, match="pages 1 to 1"):
         show(invoice[1], picture, 2)
+
+
+def test_parts_of_a_line_item_are_marked_once_and_not_named(picture):
+    message = helpers.read_pdf(helpers.sample("invoice-digital").data)
+    words = message.text.split()
+    helpers.add_entity(message, "line_item", words[0])
+    for word in words[:2]:
+        helpers.add_entity(message, "line_item/amount", word)
+        message.entities[0].properties.append(message.entities.pop())
+    figure = show(message, picture, 1, what=("entities",))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["entities (2)"]
+    assert [text.get_text() for text in figure.axes[0].texts] == []
