@@ -20,7 +20,9 @@ _CONVERT = {
 }
 
 
-def examine(data: bytes, name: str, passwords: Sequence[str], limits: Limits) -> dict[str, Any]:
+def examine(
+    data: bytes, name: str, passwords: Sequence[str], limits: Limits, *, rebuild: bool = False
+) -> dict[str, Any]:
     """Columns of the catalog row that come from the content.
 
     Parameters
@@ -33,10 +35,12 @@ def examine(data: bytes, name: str, passwords: Sequence[str], limits: Limits) ->
         Tried in this order on encrypted PDFs.
     limits
         Pixel and page limits; time and memory are the sandbox's business.
+    rebuild
+        The library that renders PDFs crashed on this one: show it a rebuilt copy only.
     """
     found = Findings(content_type.sniff(data))
     try:
-        _examine(data, found, passwords, limits)
+        _examine(data, found, passwords, limits, rebuild=rebuild)
     except DocumentError as error:
         found.stop("quarantined", error.code, error.message, error.remedy)
         found.encrypted = found.encrypted or error.code in {"encrypted", "certificate"}
@@ -53,14 +57,16 @@ def clean(data: bytes, passwords: Sequence[str], limits: Limits) -> bytes:
     return image.mend(data, limits)
 
 
-def _examine(data: bytes, found: Findings, passwords: Sequence[str], limits: Limits) -> None:
+def _examine(
+    data: bytes, found: Findings, passwords: Sequence[str], limits: Limits, *, rebuild: bool
+) -> None:
     mime = found.mime_type
     if not data:
         raise problems.error("empty")
     if mime == content_type.PDF:
         from docdask.intake import pdf
 
-        pdf.examine(data, found, passwords, limits)
+        pdf.examine(data, found, passwords, limits, rebuild=rebuild)
     elif mime in content_type.IMAGES:
         from docdask.intake import image
 

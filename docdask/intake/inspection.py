@@ -80,12 +80,25 @@ def name_of(uri: str) -> str:
 
 def _examined(data: bytes, name: str, passwords: Sequence[str], limits: Limits) -> dict[str, Any]:
     try:
+        return _in_child(data, name, passwords, limits, rebuild=False)
+    except DocumentError as error:
+        if error.code != "crash" or content_type.sniff(data[:65536]) != content_type.PDF:
+            raise
+        # What crashed on the file as it is may well read what qpdf makes of it.
+        return _in_child(data, name, passwords, limits, rebuild=True)
+
+
+def _in_child(
+    data: bytes, name: str, passwords: Sequence[str], limits: Limits, *, rebuild: bool
+) -> dict[str, Any]:
+    try:
         columns: dict[str, Any] = sandbox.call(
             "docdask.intake.examine:examine",
             data,
             name,
             tuple(passwords),
             limits,
+            rebuild=rebuild,
             timeout_s=limits.timeout_s,
             memory_bytes=limits.memory_bytes,
         )

@@ -15,7 +15,8 @@ Rules:
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from docdask.errors import DocumentError
@@ -26,8 +27,10 @@ from docdask.intake.limits import Limits
 _TEXT_CHARACTERS = 20_000
 
 
-def examine(data: bytes, found: Findings, passwords: Sequence[str], limits: Limits) -> None:
-    """Fill ``found`` for the PDF in ``data``.
+def examine(
+    data: bytes, found: Findings, passwords: Sequence[str], limits: Limits, *, rebuild: bool = False
+) -> None:
+    """Fill ``found`` for the PDF in ``data``; with ``rebuild`` pdfium sees it only after qpdf has (it crashed on it).
 
     Raises
     ------
@@ -35,14 +38,14 @@ def examine(data: bytes, found: Findings, passwords: Sequence[str], limits: Limi
         If it can't be used: ``encrypted``, ``certificate``, ``no-pages``, ``loop``, ``deep-nesting``, ``corrupt``.
     """
     found.group = "pdf"
-    document, password = _open(data, passwords)
+    document, password = (None, _qpdf_password(data, passwords)) if rebuild else _open(data, passwords)
     usable = document is not None and _loadable(document) == len(document) > 0
     if not usable:
         # Rule 2. A repaired file that is no better than the broken one is not used.
         before = _loadable(document) if document is not None else 0
         document = _repaired(data, password, document, before, found)
     assert document is not None
-    _protection(data, password, document, found)
+    document = _unprotected(data, password, document, found)
     form_type = _measure(document, found, limits)
     if "repaired" not in found.actions:
         active.look(data, password, found)
@@ -65,15 +68,32 @@ def mend(data: bytes, passwords: Sequence[str]) -> bytes:
             return _rebuild(data, password)
         except pikepdf.PasswordError:
             continue
-        except pikepdf.PdfError as cause:
-            raise problems.error("corrupt", f"qpdf can't repair it: {_clean(cause)}") from cause
+        except _QpdfFailed as cause:
+            raise problems.error("corrupt", f"qpdf can't repair it: {cause}") from cause
     raise problems.error("encrypted")
 
 
-def _rebuild(data: bytes, password: str) -> bytes:
+class _QpdfFailed(Exception):  # noqa: N818 - never leaves this module
+    """qpdf can't read or write the file; the text says why."""
+
+
+@contextmanager
+def _qpdf(data: bytes, password: str) -> Iterator[Any]:
+    """Open with qpdf. Raises ``pikepdf.PasswordError`` or :class:`_QpdfFailed`, whatever happens inside."""
     import pikepdf
 
-    with pikepdf.open(io.BytesIO(data), password=password) as pdf:
+    try:
+        with pikepdf.open(io.BytesIO(data), password=password) as pdf:
+            yield pdf
+    except pikepdf.PasswordError:
+        raise
+    except Exception as cause:
+        # PdfError, but of damaged files also RuntimeError, ValueError, KeyError, whatever C++ throws.
+        raise _QpdfFailed(_clean(cause)) from cause
+
+
+def _rebuild(data: bytes, password: str) -> bytes:
+    with _qpdf(data, password) as pdf:
         out = io.BytesIO()
         pdf.save(out, deterministic_id=True, encryption=False)
         return out.getvalue()
@@ -102,11 +122,11 @@ def _qpdf_password(data: bytes, passwords: Sequence[str]) -> str:
 
     for password in ("", *passwords):
         try:
-            with pikepdf.open(io.BytesIO(data), password=password):
+            with _qpdf(data, password):
                 return password
         except pikepdf.PasswordError:
             continue
-        except pikepdf.PdfError:
+        except _QpdfFailed:
             break
     count = len(passwords)
     tried = (
@@ -127,7 +147,7 @@ def _repaired(data: bytes, password: str, document: Any, before: int, found: Fin
         clean = _rebuild(data, password)
         repaired = pypdfium2.PdfDocument(clean)
         after = _loadable(repaired)
-    except (pikepdf.PdfError, pypdfium2.PdfiumError) as cause:
+    except (pikepdf.PasswordError, _QpdfFailed, pypdfium2.PdfiumError) as cause:
         if before:
             found.note("damaged", f"{len(document) - before} of its {len(document)} pages can't be read")
             return document
@@ -157,11 +177,12 @@ def _hopeless(data: bytes, password: str, cause: Exception) -> DocumentError:
     if "oop detected" in text:
         return problems.error("loop")
     try:
-        with pikepdf.open(io.BytesIO(data), password=password) as pdf:
-            if len(pdf.pages) == 0:
-                return problems.error("no-pages")
-    except pikepdf.PdfError:
-        pass
+        with _qpdf(data, password) as pdf:
+            empty = len(pdf.pages) == 0
+    except (pikepdf.PasswordError, _QpdfFailed):
+        empty = False
+    if empty:
+        return problems.error("no-pages")
     return problems.error("corrupt", f"it is damaged and can't be repaired ({text})")
 
 
@@ -187,21 +208,31 @@ def _loadable(document: Any) -> int:
     return total if loaded == len(numbers) else round(loaded * total / len(numbers))
 
 
-def _protection(data: bytes, password: str, document: Any, found: Findings) -> None:
+def _unprotected(data: bytes, password: str, document: Any, found: Findings) -> Any:
+    """The document as engines will get it: decrypted where it was encrypted."""
+    import pikepdf
+    import pypdfium2
     import pypdfium2.raw as pdfium
 
-    revision = pdfium.FPDF_GetSecurityHandlerRevision(document.raw)
-    if revision == -1 and not password:
-        return
+    if pdfium.FPDF_GetSecurityHandlerRevision(document.raw) == -1 and not password:
+        return document
     found.encrypted = True
     found.actions.append("decrypted")
     found.note("password" if password else "owner-password")
     try:
-        _rebuild(data, password)
-    except Exception as cause:
+        clean = pypdfium2.PdfDocument(_rebuild(data, password))
+    except (pikepdf.PasswordError, _QpdfFailed, pypdfium2.PdfiumError) as cause:
         raise problems.error(
             "encrypted", f"it is encrypted and can't be decrypted: {_clean(cause)}"
         ) from cause
+    after, before = _loadable(clean), _loadable(document)
+    if after == 0:
+        raise problems.error("corrupt", "none of its pages can be loaded once it is decrypted")
+    if after < before:
+        found.note(
+            "damaged", f"it was damaged; {before - after} of its {before} pages are lost by decrypting it"
+        )
+    return clean
 
 
 def _measure(document: Any, found: Findings, limits: Limits) -> int:
@@ -212,7 +243,7 @@ def _measure(document: Any, found: Findings, limits: Limits) -> int:
     total = len(document)
     step = max(1, -(-total // limits.text_pages))
     widths, heights = [], []
-    looked = usable = 0
+    looked = usable = bare = 0
     text: list[str] = []
     for index in range(total):
         width, height = _size(document, index)
@@ -224,6 +255,7 @@ def _measure(document: Any, found: Findings, limits: Limits) -> int:
         try:
             page = document[index]
             judged = textlayer.judge(page)
+            bare += pdfium.FPDFPage_CountObjects(page.raw) + pdfium.FPDFPage_GetAnnotCount(page.raw) == 0
             page.close()
         except pypdfium2.PdfiumError:
             continue
@@ -236,6 +268,9 @@ def _measure(document: Any, found: Findings, limits: Limits) -> int:
     if largest > limits.page_points:
         found.note("oversize-page", f"a page is declared {largest / 72 * 0.0254:.1f} m long")
     form_type = int(pdfium.FPDF_GetFormType(document.raw))
+    if bare == looked:
+        found.kind, found.kind_confidence = "blank", 0.9
+        return form_type
     found.kind, found.kind_confidence = kinds.guess(
         "\n".join(text)[:_TEXT_CHARACTERS],
         pages=total,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docdask.core.sampling import Estimate, Stratum, allocate, draw, estimate
@@ -45,6 +45,7 @@ def test_a_larger_sample_contains_the_smaller(strata, count, more, seed):
     assert set(draw(strata, count, seed)) <= set(draw(strata, count + more, seed))
 
 
+@settings(max_examples=25)
 @given(strata_of_items, st.integers(1, 300), st.randoms(use_true_random=False))
 def test_the_sample_does_not_depend_on_the_order_of_the_items(strata, count, rng):
     items = list(strata.items())

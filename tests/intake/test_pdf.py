@@ -94,7 +94,13 @@ def test_language_is_told_from_garbage(text, language):
     assert is_language(text) is language
 
 
-def test_one_unreadable_page_does_not_hide_the_others(make_pdf):
+def test_pages_with_nothing_on_them_are_blank(look, make_pdf):
+    assert look(make_pdf("", ""))["kind"] == "blank"
+    assert look(make_pdf("", LETTER))["kind"] != "blank"
+    assert look(make_pdf(scan_of(None)))["kind"] != "blank"
+
+
+def test_a_letter_has_a_good_text_layer(make_pdf):
     document = pypdfium2.PdfDocument(make_pdf(LETTER))
     assert judge(document[0]).why == "good"
 

@@ -122,6 +122,22 @@ def test_whatever_ends_the_child_becomes_a_row(tmp_path, make_pdf, monkeypatch, 
     assert (result["mime_type"], result["group"]) == ("application/pdf", "pdf")
 
 
+def test_a_pdf_that_crashes_the_renderer_gets_a_second_chance_rebuilt(tmp_path, make_pdf, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(make_pdf("text"))
+    call = sandbox.call
+
+    def crash_on_the_original(*args, rebuild, **kwargs):
+        if not rebuild:
+            raise DocumentError("crash", "why", "what to do")
+        return call(*args, rebuild=rebuild, **kwargs)
+
+    monkeypatch.setattr(sandbox, "call", crash_on_the_original)
+    (result,) = scan_batch(list(find([str(tmp_path)])))
+    assert (result["state"], result["problem"], result["action"], result["pages"]) == (
+        "ready", "damaged", "repaired", 1,
+    )  # fmt: skip
+
+
 def test_the_time_limit_holds_for_a_real_file(tmp_path, make_pdf):
     (tmp_path / "a.pdf").write_bytes(make_pdf(*["text"] * 50))
     sandbox.close_all()  # a fresh child needs longer than this for its imports alone
