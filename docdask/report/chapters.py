@@ -45,7 +45,7 @@ def compose(data: ReportData, baseline: Baseline | None = None, *, thumbnails: b
     """Say what the report of ``data`` tells."""
     summary = data.summary
     blocks: list[Block] = [
-        *_manager(data, baseline), NewPage(), Contents(), NewPage(), *_aside(data, thumbnails=thumbnails), *_course(),
+        *_manager(data, baseline), NewPage(), Contents(), NewPage(), *_aside(data, thumbnails=thumbnails), *_course(data),
         *_findings(data), *_method(data, baseline), *_documents(data),
     ]  # fmt: skip
     when = _stamp(summary.get("ended_at"))
@@ -183,7 +183,8 @@ def _aside(data: ReportData, *, thumbnails: bool) -> list[Block]:
                 " by content: the bytes were done once, the result counts for each.",
             )
         )
-    blocks.append(Chart("outcomes", CHARTS["outcomes"].tells))
+    if len(data.documents):
+        blocks.append(Chart("outcomes", CHARTS["outcomes"].tells))
     if not groups:
         blocks.append(
             prose("Nothing was set aside." if len(data.documents) else "No document has been decided yet.")
@@ -208,8 +209,10 @@ def _aside(data: ReportData, *, thumbnails: bool) -> list[Block]:
     return blocks
 
 
-def _course() -> list[Block]:
+def _course(data: ReportData) -> list[Block]:
     blocks: list[Block] = [Heading("How the run went", 1, "course")]
+    if not len(data.calls):
+        return [*blocks, prose("No call has ended yet: there is nothing to measure.")]
     blocks += [Chart(name, CHARTS[name].tells) for name in ("throughput", "timeline", "speedup", "latency")]
     return blocks
 
@@ -228,9 +231,11 @@ def _findings(data: ReportData) -> list[Block]:
         )  # fmt: skip
         blocks.append(Together((Heading("Kinds of documents", 2, "kinds"), grid)))
     blocks += _invoices(data)
-    blocks.append(
-        Together((Heading("Confidence", 2, "confidence"), Chart("confidence", CHARTS["confidence"].tells)))
-    )
+    if len(data.pages):
+        chart = Chart("confidence", CHARTS["confidence"].tells)
+        blocks.append(Together((Heading("Confidence", 2, "confidence"), chart)))
+    if len(blocks) == 1:
+        blocks.append(prose("Nothing has been stored yet."))
     low = facts.lowest(data.documents)
     if low:
         grid = Grid(

@@ -33,7 +33,8 @@ class Text(Flowable):  # type: ignore[misc]
         self._lines = lines
         self._width = -1.0
 
-    def _break(self, width: float) -> list[Line]:
+    def lines(self, width: float) -> list[Line]:
+        """Lines at this width; where the style shows fewer than there are, the last ends in an ellipsis."""
         if self._lines is None or (self._width not in {-1.0, width}):
             self._lines = self._typesetter.lines(self.spans, self.style.size, width)
             most = self.style.most_lines
@@ -48,12 +49,12 @@ class Text(Flowable):  # type: ignore[misc]
 
     def wrap(self, width: float, height: float) -> tuple[float, float]:  # noqa: ARG002 - reportlab's interface
         """Size at this width."""
-        self.width, self.height = width, len(self._break(width)) * self.style.leading
+        self.width, self.height = width, len(self.lines(width)) * self.style.leading
         return self.width, self.height
 
     def split(self, width: float, height: float) -> list[Any]:
         """Two paragraphs: the lines that fit, and the rest; none where fewer than two lines fit."""
-        lines = self._break(width)
+        lines = self.lines(width)
         fit = int(height / self.style.leading)
         if fit >= len(lines):
             return [self]
@@ -282,7 +283,8 @@ class ContentsTable(IndexingFlowable):  # type: ignore[misc]
             y -= self.ROW[level]
             size, indent = (10.0, 0.0) if level == 1 else (8.8, 14.0)
             number = self._typesetter.line(str(page), bold=level == 1)
-            title = self._typesetter.lines([Span(text, level == 1)], size, self.width - indent - 60)[0]
+            style = TextStyle(size=size, bold=level == 1, most_lines=1)
+            title = Text(self._typesetter, text, style).lines(self.width - indent - 60)[0]
             draw_line(self.canv, title, indent, y + 3, size, INK)
             draw_line(self.canv, number, self.width - number.width(size), y + 3, size, INK)
             self.canv.setStrokeColorRGB(*rgb(LINE))

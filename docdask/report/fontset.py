@@ -146,6 +146,14 @@ class FontSet:
         """Fonts that were used, in order of first use."""
         return list(self._cuts.values())
 
+    def extra(self) -> list[bytes]:
+        """Fonts for what the base has not, cut down: an HTML page carries them for readers who lack them."""
+        base = 2  # Noto Sans and DejaVu Sans: their scripts are on every machine that has a browser
+        return [
+            _subset(face, REGULAR, wanted | {0x20, 0x25CC})
+            for face, wanted in list(zip(self._faces, self._characters, strict=True))[base:]
+        ]
+
     def printable(self, text: str) -> str:
         """``text`` with what no font has written as codes."""
         return printable(text, self._faces)

@@ -20,6 +20,7 @@ from docdask.charts.fonts import printable
 from docdask.charts.theme import DARK, LIGHT
 from docdask.report import content
 from docdask.report.content import Report
+from docdask.report.fontset import FontSet
 
 _ROLES = ("ink", "muted", "grid", "first", "second", "third", "bad", "doubtful", "quiet")
 _LIGHT = {getattr(LIGHT, role): role for role in _ROLES}
@@ -31,7 +32,7 @@ _STYLE = """
   --good: #2cc295; --goodtext: #4fd6ae; --badtext: #ff9463; %(dark)s } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 "Noto Sans", system-ui, -apple-system,
-  "Segoe UI", Roboto, "Noto Sans CJK SC", "Noto Sans Arabic", sans-serif; overflow-wrap: anywhere }
+  "Segoe UI", Roboto, %(carried)ssans-serif; overflow-wrap: anywhere }
 header { background: var(--band); color: #fff; padding: 2.6rem 1.5rem 1.8rem }
 header > div, main, footer { max-width: 60rem; margin: 0 auto }
 header h1 { margin: 0 0 .4rem; font-size: 2rem; line-height: 1.2; color: #fff }
@@ -54,9 +55,9 @@ p { margin: .5rem 0 .8rem } .lead { font-size: 1.35rem; line-height: 1.4 } .note
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%%; font-size: .92rem; margin: .4rem 0 .8rem; font-variant-numeric: tabular-nums }
 th { text-align: left; color: var(--muted); font-size: .82rem; border-bottom: 2px solid var(--muted) }
 td { border-bottom: 1px solid var(--grid); vertical-align: top } th, td { padding: .4rem .6rem .4rem .3rem } .right { text-align: right }
-td:not(.right) { min-width: 6rem }
+td:not(.right) { min-width: 6rem } th, td.right, td:last-child { overflow-wrap: normal }
 figure { margin: 1.6rem 0 } figure svg { width: 100%%; height: auto; display: block } figcaption { color: var(--muted); font-size: .86rem }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem } .pictures img { max-height: 160px; border: 1px solid var(--grid) }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem } .pictures img { width: auto; height: auto; max-height: 160px; border: 1px solid var(--grid) }
 nav ol { list-style: none; padding: 0; columns: 2 18rem; margin: 1rem 0 } nav li { break-inside: avoid; padding: .15rem 0 } nav .sub { padding-left: 1.2rem; font-size: .92rem }
 nav a { color: var(--ink); text-decoration: none } nav a:hover { text-decoration: underline } nav .top a { font-weight: 600 }
 @media print { :root { color-scheme: light; --page: #fff; --wash: #f4f6f8; --brand: #005a8e; --band: #005a8e; --good: #009e73;
@@ -177,6 +178,16 @@ def _block(block: Any, report: Report, figures: Mapping[str, Any]) -> str:
             raise TypeError(f"no way to print {type(block).__name__}")
 
 
+def _fonts(report: Report) -> tuple[str, str]:
+    """Rules that carry fonts for rarer scripts within the page, and their family names."""
+    cuts = FontSet(content.texts(report)).extra()
+    rules = "".join(
+        f'@font-face {{ font-family: "carried {n}"; src: url(data:font/ttf;base64,{base64.b64encode(cut).decode()}) }}\n'
+        for n, cut in enumerate(cuts)
+    )
+    return rules, "".join(f'"carried {n}", ' for n in range(len(cuts)))
+
+
 def render(report: Report, tables: Mapping[str, pd.DataFrame]) -> str:
     """HTML of ``report``; the same report gives the same text.
 
@@ -191,13 +202,14 @@ def render(report: Report, tables: Mapping[str, pd.DataFrame]) -> str:
         name: " ".join(f"--{role}: {getattr(theme, role)};" for role in _ROLES)
         for name, theme in (("light", LIGHT), ("dark", DARK))
     }
+    faces, colours["carried"] = _fonts(report)
     with charts.style():
         figures = charts.all(tables)
         body = "\n".join(_block(block, report, figures) for block in report.blocks)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_clean(report.title)}: {_clean(report.run)}</title><style>{_STYLE % colours}</style></head>\n"
+        f"<title>{_clean(report.title)}: {_clean(report.run)}</title><style>{faces}{_STYLE % colours}</style></head>\n"
         f"<body><header><div><h1>{_clean(report.title)}</h1><p>{_data(report.run)}<span>{_clean(report.subtitle)}</span></p></div></header>\n"
         f"<main>\n{body}\n</main>\n<footer>{_clean(report.footer)}</footer></body></html>\n"
     )

@@ -119,6 +119,7 @@ def test_ids_in_the_html_are_unique(dozen):
     assert not {name for name in found if found.count(name) > 1 and not name.startswith(("m", "C"))}
 
 
+@pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes(dozen, tmp_path):
     build(data(40), pdf=tmp_path / "r.pdf", html=tmp_path / "r.html", baseline="12/h")
     assert (tmp_path / "r.pdf").read_bytes() == (dozen / "r.pdf").read_bytes()
@@ -189,10 +190,11 @@ def test_thumbnails_only_when_asked_for(tmp_path):
     pictures = [p for block in shown.blocks if isinstance(block, Pictures) for p in block.pictures]
     assert pictures
     assert max(p.height for p in pictures) <= 220
-    build(data(40, render_page=page), pdf=tmp_path / "r.pdf", html=tmp_path / "r.html", thumbnails=True)
+    build(data(40, render_page=page), html=tmp_path / "r.html", thumbnails=True)
     assert "data:image/png;base64," in (tmp_path / "r.html").read_text()
 
 
+@pytest.mark.slow
 def test_long_tables_repeat_their_header(tmp_path):
     build(data(200), pdf=tmp_path / "r.pdf")
     pages = pdf_pages(tmp_path / "r.pdf")
