@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from docdask.errors import DocdaskError
 from docdask.model import Facts, PageRange
 from docdask.tables import invoices, schema
 from docdask.tables.entities import read_entities
@@ -208,7 +209,7 @@ def _kind(row: Row, rows: DocumentRows) -> tuple[str | None, float | None]:
 
 
 def _bad_answer(error: Exception) -> dict[str, Any]:
-    detail = " ".join(str(error).split())[:200]
+    detail = " ".join((error.message if isinstance(error, DocdaskError) else str(error)).split())[:200]
     return {
         "outcome": "quarantined",
         "problem": "bad-answer",

@@ -70,7 +70,8 @@ class _Reader:
             if 0 <= reference.page < len(self.pages):
                 number, width, height = self.pages[reference.page]
                 return number, reader.polygon_box(reference.bounding_poly, width, height)
-            return reference.page + 1, reader.polygon_box(reference.bounding_poly, 0.0, 0.0)
+            number = reference.page + 1 if 0 <= reference.page < reader.MOST_PAGES else None
+            return number, reader.polygon_box(reference.bounding_poly, 0.0, 0.0)
         for segment in entity.text_anchor.text_segments[:1]:
             for start, end, number in self.spans:
                 if start <= segment.start_index < end:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 Box = tuple[float | None, float | None, float | None, float | None]
+#: A page number beyond this is damage.
+MOST_PAGES = 10_000_000
 NO_BOX: Box = (None, None, None, None)
 
 
@@ -30,7 +32,7 @@ def anchored_length(anchor: Any) -> int:
     segments = anchor.text_segments
     if len(segments) == 1:
         segment = segments[0]
-        return max(segment.end_index - segment.start_index, 0)
+        return max(int(segment.end_index - segment.start_index), 0)
     return sum([max(s.end_index - s.start_index, 0) for s in segments])
 
 
@@ -126,7 +128,7 @@ def page_size(page: Any) -> tuple[float | None, float | None, str | None]:
 
 def page_number(page: Any, previous: int) -> int:
     """1-based number of a page; the one after ``previous`` where it does not say."""
-    return page.page_number if page.page_number > 0 else previous + 1
+    return page.page_number if 0 < page.page_number <= MOST_PAGES else previous + 1
 
 
 def page_text(document: Any, page: Any) -> str:

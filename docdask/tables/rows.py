@@ -58,7 +58,7 @@ def read_pages(document: Any, rows: DocumentRows, notes: Mapping[str, Any], *, t
         Filled here.
     notes
         What the engine told about pages, by page number as text: ``sources`` (``text-layer`` or ``ocr``) and
-        ``orientations`` (clockwise degrees that made the page upright).
+        ``turns`` (clockwise degrees that made the page upright).
     tokens
         Whether to add rows for tokens.
     """
@@ -67,7 +67,7 @@ def read_pages(document: Any, rows: DocumentRows, notes: Mapping[str, Any], *, t
     rows.text = text[:KIND_TEXT]
     rows.recognised = any(source != "text-layer" for source in (notes.get("sources") or {"": ""}).values())
     number = 0
-    sources, turns = notes.get("sources") or {}, notes.get("orientations") or {}
+    sources, turns = notes.get("sources") or {}, notes.get("turns") or {}
     for page in document.pages:
         number = reader.page_number(page, number)
         width, height, unit = reader.page_size(page)

@@ -12,7 +12,7 @@ import re
 from typing import Any, NamedTuple
 
 _AMOUNT = re.compile(r"[-−(]?\s*\d[\d.,'’   ]*")
-_ISO_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_ISO_DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _CODE = re.compile(r"\b[A-Z]{3}\b")
 #: Signs that stand for one currency; $, ¥ and kr stand for several.
 _SIGNS = {

@@ -53,10 +53,10 @@ def write_documents(run: RunDirectory, name: str, table: pa.Table) -> None:
 
 
 def _displace(run: RunDirectory, table: pa.Table) -> None:
-    """Drop from the partitions the documents that ``table`` decides now."""
+    """Drop from all partitions they were ever in the documents that ``table`` decides now."""
     import pyarrow.compute as pc
 
-    plan = run.plan(current=True).select(["partition", "document_id"])
+    plan = run.plan().select(["partition", "document_id"])
     both = plan.filter(pc.is_in(plan["document_id"], table["document_id"].combine_chunks()))
     displaced: dict[int, set[str]] = {}
     for row in both.to_pylist():
