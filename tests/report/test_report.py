@@ -190,8 +190,10 @@ def test_thumbnails_only_when_asked_for(tmp_path):
     pictures = [p for block in shown.blocks if isinstance(block, Pictures) for p in block.pictures]
     assert pictures
     assert max(p.height for p in pictures) <= 220
-    build(data(40, render_page=page), html=tmp_path / "r.html", thumbnails=True)
+    build(data(40, render_page=page), pdf=tmp_path / "r.pdf", html=tmp_path / "r.html", thumbnails=True)
     assert "data:image/png;base64," in (tmp_path / "r.html").read_text()
+    with pikepdf.open(tmp_path / "r.pdf") as document:
+        assert any(page.images for page in document.pages)
 
 
 @pytest.mark.slow
