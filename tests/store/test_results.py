@@ -97,7 +97,7 @@ class TestPutAndLoad:
     def test_what_was_put_is_loaded(self, results):
         results.put(3, facts(), b"document")
         assert results.load(3, UNITS[0]) == (facts(), b"document")
-        assert results.finished(3) == results.finished(3, verify=True) == {UNITS[0]: facts()}
+        assert results.finished(3) == results.finished(3, verify=False) == {UNITS[0]: facts()}
         assert results.partitions() == [3]
 
     def test_what_was_not_put_is_absent(self, results):
@@ -114,9 +114,9 @@ class TestPutAndLoad:
     def test_facts_longer_than_a_head_are_found(self, results):
         chatty = facts(notes={"log": "x" * (3 * codec.HEAD_BYTES)})
         results.put(0, chatty, b"document")
-        assert results.finished(0) == {UNITS[0]: chatty}
+        assert results.finished(0) == results.finished(0, verify=False) == {UNITS[0]: chatty}
         results.seal(0)
-        assert results.finished(0) == {UNITS[0]: chatty}
+        assert results.finished(0) == results.finished(0, verify=False) == {UNITS[0]: chatty}
 
     def test_they_travel_to_another_process(self, results):
         again = pickle.loads(pickle.dumps(results))
@@ -217,7 +217,7 @@ class TestSeal:
         with pytest.raises(StorageError):
             results.seal(0)
         monkeypatch.undo()
-        assert set(results.finished(0, verify=True)) == set(UNITS[:2])
+        assert set(results.finished(0)) == set(UNITS[:2])
         assert not list((tmp_path / "results").glob(".*"))
 
     def test_a_reader_keeps_its_container_while_it_is_replaced(self, results):
@@ -241,7 +241,7 @@ class TestDamage:
         results.put(0, facts(), b"document")
         self.damage(tmp_path / f"results/part-00000/{UNITS[0]}.pb.zst", keep)
         assert results.load(0, UNITS[0]) is None
-        assert results.finished(0) == results.finished(0, verify=True) == {}
+        assert results.finished(0) == results.finished(0, verify=False) == {}
         results.put(0, facts(), b"document")
         assert results.load(0, UNITS[0]) == (facts(), b"document")
 
@@ -252,8 +252,8 @@ class TestDamage:
         data = bytearray(path.read_bytes())
         data[-10] ^= 1
         path.write_bytes(data)
-        assert set(results.finished(0)) == {UNITS[0]}
-        assert results.finished(0, verify=True) == {}
+        assert set(results.finished(0, verify=False)) == {UNITS[0]}
+        assert results.finished(0) == {}
 
     def test_a_damaged_entry_leaves_the_others_readable_and_is_mended_by_sealing(self, tmp_path):
         results = Results(str(tmp_path))
@@ -266,11 +266,11 @@ class TestDamage:
         data = bytearray(path.read_bytes())
         data[info.header_offset + 100] ^= 255
         path.write_bytes(data)
-        assert set(results.finished(0, verify=True)) == {UNITS[0], UNITS[2]}
+        assert set(results.finished(0)) == {UNITS[0], UNITS[2]}
         results.put(0, facts(UNITS[1]), b"again")
         results.seal(0)
         assert results.load(0, UNITS[1]) == (facts(UNITS[1]), b"again")
-        assert set(results.finished(0, verify=True)) == set(UNITS[:3])
+        assert set(results.finished(0)) == set(UNITS[:3])
 
     def test_a_container_that_is_cut_short_is_no_container(self, tmp_path):
         results = Results(str(tmp_path))
