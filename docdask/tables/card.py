@@ -55,7 +55,7 @@ def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["documents_per_hour"]:
         found.append((f"{summary['documents_per_hour']:,.0f}", "documents/hour"))
     if summary["speedup"]:
-        found.append((f"{summary['speedup']:,.1f}x", "one after another"))
+        found.append((f"{summary['speedup']:,.1f}x", "speed-up"))
     if summary["cost_usd"]:
         found.append((f"${summary['cost_usd']:,.2f}", "paid"))
     return found
