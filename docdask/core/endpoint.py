@@ -29,7 +29,7 @@ class Endpoint:
     """
 
     __slots__ = (
-        "_answered_ns", "_held_ns", "_page_ns", "_silence_ns", "_widest", "batch", "breaker", "flight", "name", "pages",
+        "_answered_ns", "_batch_held_ns", "_held_ns", "_page_ns", "_silence_ns", "_widest", "batch", "breaker", "flight", "name", "pages",
         "requests", "spec",
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ class Endpoint:
         self.batch = batch
         self.flight = Flight(spec.in_flight, start=semaphore.in_flight_start, adaptive=semaphore.adaptive)
         self.breaker = Breaker(semaphore.breaker)
-        self._held_ns = -NEVER_NS
+        self._held_ns = self._batch_held_ns = -NEVER_NS
         self._silence_ns = semaphore.breaker.silence_ns
         self._answered_ns = 0
         self._page_ns = 0
@@ -75,7 +75,8 @@ class Endpoint:
             ready = breaker.ready_ns(now_ns)
         ready = max(ready, self._held_ns)
         if kind == "batch":
-            return NEVER_NS if self.batch is not None and self.batch.full() else ready
+            full = self.batch is not None and self.batch.full()
+            return NEVER_NS if full else max(ready, self._batch_held_ns)
         if self.flight.full() and (breaker.state == "closed" or self.flight.at_most()):
             return NEVER_NS  # a probe may go beside calls that hang, up to the hard limit
         if self.requests is not None:
@@ -173,7 +174,7 @@ class Endpoint:
         if permit.flow.kind == "batch":
             # Somebody else's operations hold slots. Ours are asked for again when one of ours ends, or after a while.
             wait_ns = max(outcome.after_ns, 10 * self._silence_ns)
-            self._held_ns = max(self._held_ns, now_ns + wait_ns)
+            self._batch_held_ns = max(self._batch_held_ns, now_ns + wait_ns)
             return
         meter, amount = self._blamed(permit, outcome.limit)
         if meter is not None:

@@ -198,7 +198,7 @@ class Governor:
 
     def _worker_joined(self, event: ev.WorkerJoined, _out: list[Instruction]) -> None:
         for pool in self._pools.values():
-            pool.workers.joined(event.worker)
+            pool.workers.joined(event.worker, self.now_ns)
 
     def _worker_lost(self, event: ev.WorkerLost, out: list[Instruction]) -> None:
         for pool in self._pools.values():

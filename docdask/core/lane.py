@@ -84,7 +84,7 @@ class Lanes:
         return list(self._flows.values())
 
     def add(self, permit: Permit) -> None:
-        """Put a waiter at the end of its flow."""
+        """Put a waiter at the end of its flow; one that has been refused before, at its head."""
         flow = permit.flow
         if not flow.waiting:
             self._flows[flow.key] = flow
@@ -93,6 +93,8 @@ class Lanes:
                 lane.time = max(lane.time, self._time)
             lane.flows.append(flow)
         flow.waiting[permit] = None
+        if permit.attempt > 1:
+            flow.waiting.move_to_end(permit, last=False)
         flow.pages += permit.pages
         flow.lane.waiting += 1
         self.waiting += 1

@@ -34,6 +34,8 @@ PERMIT: Table = {
 
 #: Ids remembered a worker and generation; two generations are kept.
 REMEMBERED = 8192
+#: Lost workers remembered.
+_LOST = 1024
 
 
 class Permit:
@@ -109,7 +111,7 @@ class Workers:
     def __init__(self, lease_ns: int) -> None:
         self.lease_ns = lease_ns
         self._workers: OrderedDict[str, Worker] = OrderedDict()
-        self._lost: OrderedDict[str, None] = OrderedDict()
+        self._lost: OrderedDict[str, Worker] = OrderedDict()
         self._lapsed: OrderedDict[tuple[str, str], Permit] = OrderedDict()
 
     def __iter__(self) -> Iterator[Worker]:
@@ -133,16 +135,20 @@ class Workers:
         """Whether the worker was reported lost and has not joined again."""
         return name in self._lost
 
-    def joined(self, name: str) -> None:
-        """Take back that a worker was lost."""
-        self._lost.pop(name, None)
+    def joined(self, name: str, now_ns: int) -> None:
+        """Take back that a worker was lost; what it wanted before is still over."""
+        worker = self._lost.pop(name, None)
+        if worker is not None:
+            worker.seen_ns = now_ns
+            self._workers[name] = worker
 
-    def lose(self, name: str) -> Worker | None:
-        """Forget a worker; what it says from now on does not count."""
-        self._lost[name] = None
-        while len(self._lost) > 4 * REMEMBERED:
+    def lose(self, name: str, now_ns: int) -> Worker:
+        """Take a worker out; what it says from now on does not count."""
+        worker = self._lost.get(name) or self._workers.pop(name, None) or Worker(name, now_ns)
+        self._lost[name] = worker
+        while len(self._lost) > _LOST:
             self._lost.popitem(last=False)
-        return self._workers.pop(name, None)
+        return worker
 
     def silent(self, now_ns: int) -> Worker | None:
         """Take out one worker that has been silent for a lease, None when there is none."""

@@ -68,7 +68,7 @@ class Limits:
             self._delay_ns -= self._delay_ns // 1024
         else:
             return
-        guard_ns = min(max(least, self._delay_ns * 5 // 4), most)
+        guard_ns = min(max(least, self._delay_ns), most)
         for meter in self.meters.values():
             meter.guard_ns = guard_ns
 

@@ -4,8 +4,8 @@ How a service counts its minute is seldom documented. Three rules together are s
 one, a sliding count and a bucket, and use all of the quota:
 
 1. *Window.* Never more than the limit in any period plus a guard for jitter (a call arrives some time after its grant).
-2. *Pace.* Calls are at least (period + guard) / limit apart, and a trifle more (0.4 %, half a call at most): strict
-   gateways round against the caller.
+2. *Pace.* Calls are at least (period + guard) / limit apart, and as far as a limit smaller by a call or so would have
+   it (0.96 %, 1.2 calls at most): strict gateways round against the caller.
 3. *Burst.* The pace is waived when all that waits fits into what is free of the period. What left the window during
    the last period still counts in part, because gateways that weigh the previous minute count it too. Waiting for
    the window therefore earns no burst, only idleness does. A refused burst ends bursting.
@@ -29,7 +29,7 @@ NEVER_NS = 1 << 62
 
 _FINE = 8192
 _COARSE = 64
-_SLACK_PPM = 4_000
+_SLACK_PPM = 9_600
 
 
 class MeterState(TypedDict):
@@ -58,7 +58,7 @@ class Meter:
 
     __slots__ = (
         "_charged", "_held_ns", "_log", "_next_ns", "_older", "_older_sum", "_pause_ns", "_refused", "_refused_ns",
-        "bursts", "guard_ns", "limit", "period_ns", "share", "used",
+        "_unit", "_unit_of", "bursts", "guard_ns", "limit", "period_ns", "share", "used",
     )  # fmt: skip
 
     def __init__(self, limit: int, period_ns: int, guard_ns: int, *, bursts: bool = True) -> None:
@@ -74,6 +74,8 @@ class Meter:
         self._older_sum = 0
         self._refused: deque[tuple[int, int]] = deque()
         self._next_ns = -NEVER_NS  # the pace's next moment
+        self._unit = 0  # spacing of an amount of 1 at full share, in millionths of a nanosecond
+        self._unit_of = (-1, -1)
         self._charged = (0, 0)  # amount and time of the last charge
         self._held_ns = -NEVER_NS
         self._refused_ns = -NEVER_NS
@@ -145,9 +147,15 @@ class Meter:
         """How long the pace waits after ``amount``."""
         if not self.limit:
             return NEVER_NS
-        limit_ppm = self.limit * FULL_PPM - min(self.limit * _SLACK_PPM, FULL_PPM // 2)
-        divisor = limit_ppm * self.share.ppm(now_ns)
-        return -(-amount * (self.period_ns + self.guard_ns) * FULL_PPM * FULL_PPM // divisor)
+        if self._unit_of != (self.limit, self.guard_ns):
+            self._unit_of = (self.limit, self.guard_ns)
+            slack_ppm = min(self.limit * _SLACK_PPM, FULL_PPM * 6 // 5)
+            self._unit = max(
+                -(-(self.period_ns + self.guard_ns) * FULL_PPM // self.limit),
+                -(-self.period_ns * FULL_PPM * FULL_PPM // (self.limit * FULL_PPM - slack_ppm)),
+            )
+        share_ppm = FULL_PPM if self.share.cut_ns is None else self.share.ppm(now_ns)
+        return -(-amount * self._unit // share_ppm)
 
     def accepted(self, granted_ns: int) -> None:
         """Tell the meter that the service took a call which was granted at ``granted_ns``."""

@@ -166,13 +166,12 @@ class Pool:
 
     def worker_lost(self, name: str, now_ns: int, out: list[Instruction]) -> None:
         """Forget a worker's waiters, free what it held."""
-        worker = self.workers.lose(name)
-        if worker is None:
-            return
+        worker = self.workers.lose(name, now_ns)
         for permit in list(worker.permits.values()):
             if permit.state == "waiting":
                 permit.step("worker lost")
                 self.lanes.remove(permit)
+                self._over(worker, permit, now_ns)
             else:
                 self._lapse(worker, permit, "worker lost", now_ns, out)
 
@@ -364,7 +363,8 @@ class Pool:
         endpoint = permit.endpoint
         assert endpoint is not None
         endpoint.learn(permit, outcome, self.journal.fence, now_ns)
-        if outcome.verdict == "quota" and outcome.limit == "user" and self.limits.user is not None:
+        by_user = outcome.limit == "user" or (permit.flow.kind == "poll" and not outcome.limit)
+        if outcome.verdict == "quota" and by_user and self.limits.user is not None:
             self.limits.user.refused(
                 1, permit.granted_ns, now_ns, after_ns=outcome.after_ns, burst=permit.burst
             )

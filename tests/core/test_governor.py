@@ -153,6 +153,34 @@ def test_a_silent_worker_loses_its_leases_and_hears_of_it():
     assert [refusal.reason for refusal in of(Refuse, out)] == ["lapsed"]
 
 
+def test_a_call_that_was_refused_stands_first_when_it_asks_again():
+    stage = Stage()
+    (grant,) = of(Grant, stage.want(0, 300))
+    stage.give_back(SECOND // 4, grant, "transient")
+    again = ev.Waiter("again", attempt=2)
+    out = stage.tell(ev.Want(SECOND // 4, "s", "w", (again,)))
+    assert not of(Grant, out)
+    assert [g.permit for g in of(Grant, stage.tell(ev.Timer(SECOND, "s")))] == ["again"]
+
+
+def test_a_refused_batch_operation_does_not_hold_back_single_calls():
+    stage = Stage(EndpointSpec("us", requests=120, batch=5), lease_ns=3600 * SECOND)
+    first, second = of(Grant, stage.want(0, 2, kind="batch", pages=10))
+    stage.give_back(SECOND, second, "quota", limit="batch")
+    assert len(of(Grant, stage.want(2 * SECOND, 1))) == 1
+    assert not of(Grant, stage.want(2 * SECOND, 1, kind="batch"))
+    assert len(of(Grant, stage.tell(ev.Timer(60 * SECOND, "s")))) == 1
+    assert first.kind == "batch"
+
+
+def test_a_refused_poll_slows_the_user_not_the_endpoint():
+    stage = Stage(US, user_requests=600)
+    (grant,) = of(Grant, stage.want(0, kind="poll", pages=0))
+    stage.give_back(SECOND, grant, "quota", after_ns=20 * SECOND)
+    assert not of(Grant, stage.want(2 * SECOND))
+    assert len(of(Grant, stage.tell(ev.Timer(21 * SECOND, "s")))) == 1
+
+
 def test_signs_of_life_keep_a_lease():
     stage = Stage(lease_ns=10 * SECOND)
     stage.want(0)
@@ -521,7 +549,7 @@ def test_the_guard_follows_the_delay_between_grant_and_answer():
     (grant,) = of(Grant, stage.want(0))
     assert stage.view().meters[0].guard_ns == 300_000_000
     stage.give_back(SECOND + 400_000_000, grant, latency_ns=SECOND)
-    assert stage.view().meters[0].guard_ns == 500_000_000
+    assert stage.view().meters[0].guard_ns == 400_000_000
     (grant,) = of(Grant, stage.want(5 * SECOND))
     stage.give_back(65 * SECOND, grant, latency_ns=SECOND)
     assert stage.view().meters[0].guard_ns == 600_000_000

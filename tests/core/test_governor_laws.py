@@ -220,6 +220,9 @@ class GovernorMachine(RuleBasedStateMachine):
             for e in recent
             if not isinstance(e, ev.WorkerLost) or self.governor.pools["s"].workers.is_lost(e.worker)
         ]
+        recent = [
+            e for e in recent if not isinstance(e, ev.Want) or (e.worker, e.waiters[0].permit) in self.wanted
+        ]
         if not recent:
             return
         before = (set(self.waiting), dict(self.held), view(self.governor, "s").budgets)

@@ -38,9 +38,9 @@ def test_workers_with_nothing_to_lose_need_no_timer():
 def test_a_lost_worker_stays_lost_until_it_joins():
     workers = Workers(30 * SECOND)
     workers.seen("a", 0)
-    workers.lose("a")
+    workers.lose("a", 1)
     assert workers.is_lost("a")
-    workers.joined("a")
+    workers.joined("a", 2)
     assert not workers.is_lost("a")
 
 

@@ -141,9 +141,11 @@ class World:
             self.at(self.now_ns + latency_ns, lambda: self._answer(grant, job, "ok", latency_ns))
 
     def _answer(self, grant: Grant, job: Job, verdict: str, latency_ns: int) -> None:
-        del self.jobs[grant.worker, grant.permit]
+        known = self.jobs.pop((grant.worker, grant.permit), None)
         outcome = ev.Outcome(grant.permit, grant.fence, verdict, latency_ns)
         self.tell(ev.Return(self.now_ns, "s", grant.worker, (outcome,)))
+        if known is None:
+            return  # its worker is gone
         if verdict == "ok":
             self.done.append((self.now_ns, job, grant.endpoint))
         else:
