@@ -49,7 +49,7 @@ bench: $(VENV)/.ready
 
 lock:
 	uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
-	  --strip-extras --extra dev --extra emulator --extra gcs --extra notebook pyproject.toml -o requirements/dev.txt
+	  --strip-extras --extra dev --extra emulator --extra fonts --extra gcs --extra notebook pyproject.toml -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 	  --strip-extras pyproject.toml -o requirements/run.txt
 

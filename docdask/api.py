@@ -232,7 +232,12 @@ def handle(url: str | Path) -> RunHandle:
 
 
 def export(
-    url: str | Path, formats: Sequence[str], *, to: str | Path | None = None, passwords: Sequence[str] = ()
+    url: str | Path,
+    formats: Sequence[str],
+    *,
+    to: str | Path | None = None,
+    passwords: Sequence[str] = (),
+    tell: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write the result in other forms: csv, xlsx, duckdb, pdf (searchable), hocr, documentai.
 
@@ -246,6 +251,8 @@ def export(
         Folder; None: ``export`` in the run directory.
     passwords
         For encrypted originals, which the searchable PDF needs again.
+    tell
+        Gets a sentence for each document that was passed over and each text that was cut; None: they are logged.
 
     Returns
     -------
@@ -256,14 +263,15 @@ def export(
 
     result = open(url)
     result.passwords = tuple(passwords)
-    return list(write(result, list(formats), _beside(result, to, "export")))
+    more = {"tell": tell} if tell else {}
+    return list(write(result, list(formats), _beside(result, to, "export"), **more))
 
 
 def report(
     url: str | Path,
     *,
     to: str | Path | None = None,
-    baseline: float | None = None,
+    baseline: str | float | None = None,
     thumbnails: bool = False,
 ) -> dict[str, Path]:
     """Write the report as PDF and HTML, and the charts as SVG.
@@ -275,7 +283,7 @@ def report(
     to
         Folder; None: the run directory.
     baseline
-        Documents an hour of what was done before, to compare with.
+        What to compare with: documents an hour (``12/h``), a time a document (``5min``) or for all (``total 40h``).
     thumbnails
         Show pages of what was set aside; they are personal data.
 
@@ -284,9 +292,10 @@ def report(
     dict
         ``pdf``, ``html`` and ``charts`` (a folder).
     """
-    from docdask.report import write
+    from docdask.reporting.of_run import write
 
-    return dict(write(open(url), _beside(open(url), to, ""), baseline=baseline, thumbnails=thumbnails))
+    result = open(url)
+    return dict(write(result, _beside(result, to, ""), baseline=baseline, thumbnails=thumbnails))
 
 
 def samples(folder: str | Path, *, copies: int = 1, seed: int = 0) -> list[Path]:
@@ -555,5 +564,4 @@ def _beside(result: Result, to: str | Path | None, name: str) -> Path:
         raise UsageError(f"{result.url} is not on this machine", "say where to write with --to FOLDER")
     else:
         folder = Path(result.url) / name
-    folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -360,10 +360,12 @@ def export(run_: str, to: Path | None, password: tuple[str, ...], as_json: bool,
     formats = [name for name in _FORMATS if chosen[name]]
     if not formats:
         raise UsageError("no format was named", f"add one of {', '.join('--' + name for name in _FORMATS)}")
-    written = api.export(run_, formats, to=to, passwords=password)
-    _answer(
-        {"run": run_, "files": [str(path) for path in written]}, "\n".join(map(str, written)), as_json=as_json
-    )
+    notes: list[str] = []
+    written = api.export(run_, formats, to=to, passwords=password, tell=notes.append)
+    for note in notes:
+        _say(note)
+    files = [str(path) for path in written]
+    _answer({"run": run_, "files": files, "notes": notes}, "\n".join(files), as_json=as_json)
 
 
 @cli.command()
@@ -372,13 +374,13 @@ def export(run_: str, to: Path | None, password: tuple[str, ...], as_json: bool,
     "--to", "to", type=click.Path(path_type=Path), default=None, help="Folder; default: the run directory."
 )
 @click.option(
-    "--baseline", type=float, default=None, help="Documents an hour of what was done before, to compare with."
+    "--baseline", default=None, help="Compare with: 12/h by hand, 5min a document, or total 40h for all."
 )
 @click.option(
     "--thumbnails", is_flag=True, help="Show pages of documents that were set aside (personal data)."
 )
 @_json_option
-def report(run_: str, to: Path | None, baseline: float | None, thumbnails: bool, as_json: bool) -> None:
+def report(run_: str, to: Path | None, baseline: str | None, thumbnails: bool, as_json: bool) -> None:
     """Write the report as PDF and HTML, and the charts as SVG."""
     from docdask import api
 

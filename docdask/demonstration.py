@@ -90,4 +90,18 @@ def demo(
 
 
 def _comparison(frame: pd.DataFrame) -> str:
-    return str(frame.to_string(index=False))
+    """What was read against the truth, one line a sample."""
+    lines = [
+        f"{'against the truth of the samples':34}{'characters':>12}{'fields':>10}{'form':>10}{'cells':>12}"
+    ]
+    for row in frame.fillna({"character_error_rate": -1}).to_dict("records"):
+        rate = row["character_error_rate"]
+        counts = (
+            (row["fields_right"], row["fields"]),
+            (row["form_fields_right"], row["form_fields"]),
+            (row["cells_right"], row["cells"]),
+        )
+        shown = [f"{right} of {all_}" if all_ else "" for right, all_ in counts]
+        accuracy = f"{100 * (1 - rate):.1f} %" if rate >= 0 else ""
+        lines.append(f"{row['name'][:33]:34}{accuracy:>12}{shown[0]:>10}{shown[1]:>10}{shown[2]:>12}")
+    return "\n".join(lines)

@@ -14,6 +14,7 @@ Driven by ``docdask plan``; it knows no file, no engine and no clock.
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def page_ranges(item: Item) -> tuple[PageRange, ...]:
     if count <= 1:
         return ()
     bounds = [round(i * item.pages / count) for i in range(count + 1)]
-    return tuple(PageRange(first + 1, last) for first, last in zip(bounds, bounds[1:], strict=False))
+    return tuple(PageRange(first + 1, last) for first, last in itertools.pairwise(bounds))
 
 
 def partition(
@@ -143,13 +144,17 @@ def partition(
             found.append((item.group, (index,), ranges, costs[index]))
             continue
         members, cost_s, size = open_bins.get(item.group, ([], 0.0, 0))
-        full = cost_s + costs[index] > share_s * 1.05 or len(members) >= share_count * (1 if speed.in_flight > 1 else 4)
+        full = cost_s + costs[index] > share_s * 1.05 or len(members) >= share_count * (
+            1 if speed.in_flight > 1 else 4
+        )
         if members and (full or len(members) >= MAX_DOCUMENTS or size + item.size_bytes > MAX_BYTES):
             found.append((item.group, tuple(members), (), cost_s))
             members, cost_s, size = [], 0.0, 0
         members.append(index)
         open_bins[item.group] = (members, cost_s + costs[index], size + item.size_bytes)
-    found.extend((group, tuple(members), (), cost_s) for group, (members, cost_s, _) in open_bins.items() if members)
+    found.extend(
+        (group, tuple(members), (), cost_s) for group, (members, cost_s, _) in open_bins.items() if members
+    )
     found.sort(key=lambda entry: (-entry[3], entry[1]))
     return [Partition(first_number + number, *entry) for number, entry in enumerate(found)]
 

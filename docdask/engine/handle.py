@@ -7,6 +7,7 @@ learns at once when its driver ends.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import signal
 import socket
@@ -46,6 +47,7 @@ class RunHandle:
         thread: DriverThread | None = None,
     ) -> None:
         self.run, self._process, self._thread = run, process, thread
+        self._since = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
     @property
     def url(self) -> str:
@@ -55,7 +57,7 @@ class RunHandle:
     def status(self) -> dict[str, Any]:
         """How the run is now: ``state``, documents, pages, rate, ETA, dashboard …; see docs/run-directory.md."""
         found = status_file.read(self.run)
-        if self._driver_running() and found["state"] in status_file.ENDED:
+        if self._driver_running() and found.get("updated_at", "") < self._since:
             # What is written there is of the session before: our driver has not said anything yet.
             found = {"state": "starting", "run": self.run.url}
         return found

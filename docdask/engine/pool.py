@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from docdask._version import __version__
 from docdask.engine.clusters import local
 from docdask.errors import ClusterError, DocdaskError
+from docdask.sandbox import SandboxClosed
 from docdask.settings import Settings
 from docdask.store.run import RunDirectory
 
@@ -227,12 +228,12 @@ class OnCluster:
             return future.result()
         if future.status == "error":
             error = future.exception()
-            if not isinstance(error, KilledWorker):
+            if not isinstance(error, (KilledWorker, SandboxClosed)):
                 raise error
             if tries < TRIES:
                 return _AGAIN
             raise ClusterError(
-                f"workers died {tries} times on the task {error.task}",
+                f"workers died {tries} times on the task {getattr(error, 'task', future.key)}",
                 "give workers more memory, or fewer of them (--workers), and run the same command again",
             )
         raise ClusterError(

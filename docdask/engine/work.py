@@ -25,9 +25,11 @@ from typing import Any
 from docdask import sandbox
 from docdask.errors import DocumentError, StorageError, sentence
 from docdask.intake import prepare
+from docdask.intake.content_type import sniff
 from docdask.intake.limits import Limits
 from docdask.intake.reading import read as read_source
 from docdask.model import Facts, PageRange
+from docdask.sandbox import SandboxClosed
 from docdask.service import base
 from docdask.store.run import RunDirectory
 
@@ -260,7 +262,7 @@ def _prepared(job: Job, unit: Unit, content: Any) -> base.Request:
     if unit.action:
         content = prepare(content, unit.action, job.passwords, limits=Limits(**job.limits))
         if mime_type.startswith("image/"):  # what was repaired is written anew, losslessly
-            mime_type = "image/png" if content.startswith(b"\x89PNG") else "image/tiff"
+            mime_type = sniff(content)
     return base.Request(unit.unit_id, unit.uri, content, mime_type, unit.page_range)
 
 
@@ -279,8 +281,8 @@ def _attempts(
             return record.success(document, notes, len(request.content), attempt), document
         except DocumentError as error:
             return record.failure(error, attempt), None
-        except StorageError:
-            raise
+        except (StorageError, SandboxClosed):
+            raise  # nothing is known about the file
         except Exception as error:  # noqa: BLE001 - counted, tried again, then told
             last: Exception = error
     return record.failure(_gave_up(last), ATTEMPTS), None
@@ -307,8 +309,8 @@ async def _attempts_async(
             return record.success(document, {}, len(request.content), attempt), document
         except DocumentError as error:
             return record.failure(error, attempt), None
-        except StorageError:
-            raise
+        except (StorageError, SandboxClosed):
+            raise  # nothing is known about the file
         except Exception as error:  # noqa: BLE001 - counted, tried again, then told
             last: Exception = error
     return record.failure(_gave_up(last), ATTEMPTS), None

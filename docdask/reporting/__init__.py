@@ -6,8 +6,8 @@ estimated says so; nothing of a document's pages is shown unless thumbnails are 
 
 from __future__ import annotations
 
-from docdask.report.baseline import Baseline
-from docdask.report.data import ReportData
-from docdask.report.writing import build
+from docdask.reporting.baseline import Baseline
+from docdask.reporting.data import ReportData
+from docdask.reporting.writing import build
 
 __all__ = ["Baseline", "ReportData", "build"]

@@ -11,9 +11,9 @@ from typing import Any
 from docdask.charts.axes import clock, short_type, span
 from docdask.charts.columns import numbers, texts
 from docdask.charts.gallery import CHARTS
-from docdask.report import facts
-from docdask.report.baseline import Baseline
-from docdask.report.content import (
+from docdask.reporting import facts
+from docdask.reporting.baseline import Baseline
+from docdask.reporting.content import (
     Block,
     Card,
     Cards,
@@ -29,8 +29,8 @@ from docdask.report.content import (
     Together,
     prose,
 )  # fmt: skip
-from docdask.report.data import ReportData
-from docdask.report.pictures import pictures
+from docdask.reporting.data import ReportData
+from docdask.reporting.pictures import pictures
 
 #: Above so many documents there is no table of all of them: the tables are the place to look.
 MOST_LISTED = 200

@@ -10,11 +10,11 @@ from typing import Any
 from reportlab.platypus import Flowable
 from reportlab.platypus.doctemplate import IndexingFlowable
 
-from docdask.report.content import Card, Picture
-from docdask.report.glyphs import draw_line, rgb
-from docdask.report.look import INK, LINE, MUTED, TEXT_W, TONE_TEXT, TONES, WASH, TextStyle
-from docdask.report.typeset import Line, Span, Typesetter
-from docdask.report.vector import draw_figure
+from docdask.reporting.content import Card, Picture
+from docdask.reporting.glyphs import draw_line, rgb
+from docdask.reporting.look import INK, LINE, MUTED, TEXT_W, TONE_TEXT, TONES, WASH, TextStyle
+from docdask.reporting.typeset import Line, Span, Typesetter
+from docdask.reporting.vector import draw_figure
 
 
 class Text(Flowable):  # type: ignore[misc]

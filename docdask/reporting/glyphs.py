@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from docdask.report.fontset import Cut
-from docdask.report.typeset import Line, Run
+from docdask.reporting.fontset import Cut
+from docdask.reporting.typeset import Line, Run
 
 
 def _number(value: float) -> str:

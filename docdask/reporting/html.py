@@ -18,9 +18,9 @@ import pandas as pd
 from docdask import charts
 from docdask.charts.fonts import printable
 from docdask.charts.theme import DARK, LIGHT
-from docdask.report import content
-from docdask.report.content import Report
-from docdask.report.fontset import FontSet
+from docdask.reporting import content
+from docdask.reporting.content import Report
+from docdask.reporting.fontset import FontSet
 
 _ROLES = ("ink", "muted", "grid", "first", "second", "third", "bad", "doubtful", "quiet")
 _LIGHT = {getattr(LIGHT, role): role for role in _ROLES}

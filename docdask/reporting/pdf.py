@@ -20,13 +20,13 @@ from reportlab.platypus import (
 )
 
 from docdask import charts
-from docdask.report import content, look
-from docdask.report.content import Report
-from docdask.report.flow import CardRow, ChartBox, ContentsTable, PictureRow, ShareBar, Text, Title
-from docdask.report.fontset import FontSet
-from docdask.report.glyphs import draw_line, embed, rgb
-from docdask.report.typeset import Span, Typesetter
-from docdask.report.vector import texts as figure_texts
+from docdask.reporting import content, look
+from docdask.reporting.content import Report
+from docdask.reporting.flow import CardRow, ChartBox, ContentsTable, PictureRow, ShareBar, Text, Title
+from docdask.reporting.fontset import FontSet
+from docdask.reporting.glyphs import draw_line, embed, rgb
+from docdask.reporting.typeset import Span, Typesetter
+from docdask.reporting.vector import texts as figure_texts
 
 
 class _Pages(BaseDocTemplate):  # type: ignore[misc]

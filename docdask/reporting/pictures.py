@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
-from docdask.report.content import Picture
-from docdask.report.data import RenderPage
+from docdask.reporting.content import Picture
+from docdask.reporting.data import RenderPage
 
 #: Longest side, in pixels: enough to tell documents apart, too little to read small print.
 LONGEST = 220

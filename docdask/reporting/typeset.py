@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from docdask.report.bidi import base_level, levels, visual
-from docdask.report.fontset import BOLD, REGULAR, Cut, FontSet
+from docdask.reporting.bidi import base_level, levels, visual
+from docdask.reporting.fontset import BOLD, REGULAR, Cut, FontSet
 
 _AFTER = set("/\\-_–—,;:.?!&=+@|)")
 _NEVER_FIRST = set("、。，．：；？！」』）】〉》〕］｝ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々")

@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase, RendererBase
 from matplotlib.path import Path
 
-from docdask.report.glyphs import draw_line
-from docdask.report.typeset import Typesetter
+from docdask.reporting.glyphs import draw_line
+from docdask.reporting.typeset import Typesetter
 
 _CAPS = {"butt": 0, "round": 1, "projecting": 2}
 _JOINS = {"miter": 0, "round": 1, "bevel": 2}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from docdask.errors import StorageError, UsageError
-from docdask.report.baseline import Baseline
-from docdask.report.data import ReportData
+from docdask.reporting.baseline import Baseline
+from docdask.reporting.data import ReportData
 
 
 def build(
@@ -42,17 +42,17 @@ def build(
     """
     if pdf is None and html is None:
         raise UsageError("a report needs a file to go to", "name a PDF file, an HTML file, or both")
-    from docdask.report.chapters import compose
+    from docdask.reporting.chapters import compose
 
     against = None if baseline is None else Baseline.parse(baseline)
     report = compose(frames, against, thumbnails=thumbnails)
     tables = frames.tables()
     if pdf is not None:
-        from docdask.report.pdf import render as render_pdf
+        from docdask.reporting.pdf import render as render_pdf
 
         _write(Path(pdf), render_pdf(report, tables))
     if html is not None:
-        from docdask.report.html import render as render_html
+        from docdask.reporting.html import render as render_html
 
         _write(Path(html), render_html(report, tables).encode())
 

@@ -22,8 +22,15 @@ speeds = st.builds(
 
 @st.composite
 def items(draw: st.DrawFn) -> list[Item]:
-    sizes = draw(st.lists(st.tuples(st.sampled_from(["pdf", "image"]), st.integers(1, 300), st.floats(0, 1)), max_size=60))
-    return [Item(f"{n:016x}", group, pages, int(pages * share), 1000) for n, (group, pages, share) in enumerate(sizes)]
+    sizes = draw(
+        st.lists(
+            st.tuples(st.sampled_from(["pdf", "image"]), st.integers(1, 300), st.floats(0, 1)), max_size=60
+        )
+    )
+    return [
+        Item(f"{n:016x}", group, pages, int(pages * share), 1000)
+        for n, (group, pages, share) in enumerate(sizes)
+    ]
 
 
 @given(items(), speeds, st.integers(1, 16), st.integers(0, 1000))
@@ -37,7 +44,9 @@ def test_every_document_is_in_exactly_one_partition(documents, speed, workers, f
 @given(items(), speeds, st.integers(1, 16))
 def test_the_expected_work_of_the_partitions_is_that_of_the_documents(documents, speed, workers):
     parts = planner.partition(documents, speed, workers=workers)
-    assert math.isclose(sum(p.expected_s for p in parts), sum(speed.seconds(d) for d in documents), abs_tol=1e-9)
+    assert math.isclose(
+        sum(p.expected_s for p in parts), sum(speed.seconds(d) for d in documents), abs_tol=1e-9
+    )
     assert all(len(p.documents) <= planner.MAX_DOCUMENTS for p in parts)
 
 

@@ -10,9 +10,9 @@ import pypdfium2
 import pytest
 
 from docdask.errors import StorageError, UsageError
-from docdask.report import ReportData, build
-from docdask.report.chapters import compose
-from docdask.report.content import Pictures
+from docdask.reporting import ReportData, build
+from docdask.reporting.chapters import compose
+from docdask.reporting.content import Pictures
 from tests import synthetic
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docdask.errors import UsageError
-from docdask.report.baseline import Baseline
-from docdask.report.bidi import base_level, levels, visual
-from docdask.report.fontset import FontSet
-from docdask.report.typeset import Span, Typesetter
+from docdask.reporting.baseline import Baseline
+from docdask.reporting.bidi import base_level, levels, visual
+from docdask.reporting.fontset import FontSet
+from docdask.reporting.typeset import Span, Typesetter
 
 WORDS = ["Žluťoučký", "Счёт-фактура", "فاتورة لا", "חשבונית", "क्षेत्र"]
 
