@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from docdask.service.offline.calibration import calibrate
 from docdask.service.offline.engine import OfflineEngine
 
-__all__ = ["OfflineEngine"]
+__all__ = ["OfflineEngine", "calibrate"]

@@ -138,13 +138,13 @@ class _Finder:
 
 
 def _label_before(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Label at the end of words that also hold the value before it: at most three words, from a capital letter on."""
-    for count in range(min(3, len(words)), 0, -1):
-        if words[-count].text[:1].isupper() and all(
-            word.text.strip(":.").isalpha() for word in words[-count:]
-        ):
-            return tuple(words[-count:])
-    return tuple(words[-1:])
+    """Label at the end of words that begin with the value before it: split at a gap that stands out, else one word."""
+    most = min(_MAX_LABEL_WORDS, len(words) - 1)
+    if most < 1:
+        return tuple(words)
+    gaps = {count: words[-count].box.x0 - words[-count - 1].box.x1 for count in range(1, most + 1)}
+    count = max(gaps, key=lambda count: gaps[count])
+    return tuple(words[-count:] if gaps[count] > 0.8 * words[-1].box.height else words[-1:])
 
 
 def _is_label(words: Sequence[Word]) -> bool:

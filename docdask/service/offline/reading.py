@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from docdask.service.offline.page import Box, Line, union
+from docdask.service.offline.page import Box, Line, line_of, union
 
 #: Columns need at least so many lines on each side, of at least so many characters in the middle one.
 _COLUMN_LINES = 3
 _COLUMN_CHARACTERS = 14
 #: Median line of a column fills at least this share of its width.
 _COLUMN_FILL = 0.45
+#: Share of the lines that may cross the strip between two columns.
+_CROSSING = 0.12
+#: Share of all lines that may run across columns above and below a stretch of them.
+_STRETCH_CROSSING = 0.6
 _MAX_DEPTH = 40
 
 
@@ -101,18 +105,83 @@ def _cut(lines: list[Line], high: float, depth: int) -> list[list[Line]]:
 
 
 def _column_cut(lines: list[Line], high: float) -> list[list[Line]] | None:
-    """Left and right part at the widest vertical strip, if both are running text."""
+    """Left and right part at the widest vertical strip, if both are running text.
+
+    A few lines may cross it where OCR took two neighbours for one: they are parted between their words.
+    """
     if len(lines) < 2 * _COLUMN_LINES:
         return None
-    spans = [(line.box.x0, line.box.x1) for line in lines]
-    for start, end in sorted(_gaps(spans), key=lambda gap: gap[0] - gap[1]):
+    for start, end in sorted(_gutters(lines, _CROSSING), key=lambda gap: gap[0] - gap[1])[:8]:
         if end - start < 0.5 * high:
             return None
-        middle = (start + end) / 2
-        left = [line for line in lines if line.box.centre < middle]
-        right = [line for line in lines if line.box.centre >= middle]
+        pieces = [_parted(line, start, end) for line in lines]
+        if any(piece is None for piece in pieces):
+            continue
+        left = [piece[0] for piece in pieces if piece and piece[0]]
+        right = [piece[1] for piece in pieces if piece and piece[1]]
         if _is_column(left) and _is_column(right):
             return [left, right]
+    return None
+
+
+def _gutters(lines: list[Line], share: float) -> list[tuple[float, float]]:
+    """Vertical strips that at most this share of the lines cross."""
+    allowed = int(share * len(lines))
+    edges = sorted([(line.box.x0, 1) for line in lines] + [(line.box.x1, -1) for line in lines])
+    found: list[tuple[float, float]] = []
+    crossing = 0
+    begun: float | None = None
+    for x, step in edges:
+        crossing += step
+        if step < 0 and crossing <= allowed and begun is None:
+            begun = x
+        elif crossing > allowed and begun is not None:
+            found.append((begun, x))
+            begun = None
+    return found
+
+
+def _valleys(lines: list[Line], high: float) -> list[tuple[float, float]]:
+    """Vertical strips that fewer lines cross than the strips beside them, fewest first."""
+    edges = sorted([(line.box.x0, 1) for line in lines] + [(line.box.x1, -1) for line in lines])
+    slack = max(1, int(0.03 * len(lines)))
+    levels: list[tuple[float, float, int]] = []
+    crossing = 0
+    for (x, step), (after, _) in pairwise(edges):
+        crossing += step
+        if after > x:
+            levels.append((x, after, crossing))
+    found: list[tuple[int, float, float]] = []
+    for index in range(1, len(levels) - 1):
+        floor = levels[index][2]
+        if not (levels[index - 1][2] > floor < levels[index + 1][2]) or floor > _STRETCH_CROSSING * len(
+            lines
+        ):
+            continue
+        first = last = index
+        while first > 0 and levels[first - 1][2] <= floor + slack:
+            first -= 1
+        while last + 1 < len(levels) and levels[last + 1][2] <= floor + slack:
+            last += 1
+        if first > 0 and last + 1 < len(levels) and levels[last][1] - levels[first][0] >= 0.5 * high:
+            found.append((floor, levels[index][0], levels[index][1]))
+    return [(start, end) for _, start, end in sorted(found)]
+
+
+def _parted(line: Line, start: float, end: float) -> tuple[Line | None, Line | None] | None:
+    """What of a line stands left and right of a strip; None where a word stands in it."""
+    middle = (start + end) / 2
+    if line.box.x1 <= middle:
+        return line, None
+    if line.box.x0 >= middle:
+        return None, line
+    slack = 0.5 * (end - start) + 0.3 * line.box.height
+    for before, after, index in zip(line.words, line.words[1:], range(1, len(line.words)), strict=False):
+        left, right = before.box, after.box
+        if right.x0 - left.x1 < 0.5 * (end - start):
+            continue  # a space between two words of one line, as in a heading over both columns
+        if left.x1 <= middle + slack and right.x0 >= middle - slack and right.centre > middle > left.centre:
+            return line_of(line.words[:index], line.turn), line_of(line.words[index:], line.turn)
     return None
 
 
@@ -140,16 +209,11 @@ def _is_dense(lines: list[Line]) -> bool:
 
 
 def _row_cut(lines: list[Line], high: float) -> list[list[Line]] | None:
-    """Upper and lower parts: at the widest strip that frees columns, else at every strip of a line's height."""
-    strips = [gap for gap in _gaps([(line.box.y0, line.box.y1) for line in lines]) if gap[1] - gap[0] > 0]
-    if not strips:
-        return None
-    for start, end in sorted(strips, key=lambda gap: gap[0] - gap[1])[:24]:
-        middle = (start + end) / 2
-        upper = [line for line in lines if line.box.middle < middle]
-        lower = [line for line in lines if line.box.middle >= middle]
-        if _column_cut(upper, high) or _column_cut(lower, high):
-            return [upper, lower]
+    """Parts one above the other: what stands above, in and below columns, else cut at every strip of a line's height."""
+    part = _column_stretch(lines, high)
+    if part:
+        return part
+    strips = _gaps([(line.box.y0, line.box.y1) for line in lines])
     wide = [gap for gap in strips if gap[1] - gap[0] >= 0.6 * high]
     if not wide:
         return None
@@ -161,6 +225,31 @@ def _row_cut(lines: list[Line], high: float) -> list[list[Line]] | None:
             parts.append([])
         parts[-1].append(line)
     return [part for part in parts if part]
+
+
+def _column_stretch(lines: list[Line], high: float) -> list[list[Line]] | None:
+    """Lines above, in and below the longest stretch of columns, where headings or footers run across them."""
+    if len(lines) < 2 * _COLUMN_LINES:
+        return None
+    best: list[Line] = []
+    for start, end in _valleys(lines, high)[:8]:
+        stretch: list[Line] = []
+        for line in [*sorted(lines, key=lambda line: line.box.middle), None]:
+            if line is not None and _parted(line, start, end) is not None:
+                stretch.append(line)
+                continue
+            if len(best) < len(stretch) < len(lines) and _column_cut(stretch, high):
+                best = stretch
+            stretch = []
+    if not best:
+        return None
+    top, bottom = min(line.box.middle for line in best), max(line.box.middle for line in best)
+    above = [line for line in lines if line.box.middle < top]
+    below = [line for line in lines if line.box.middle > bottom]
+    inside = [line for line in lines if top <= line.box.middle <= bottom]
+    if len(inside) == len(lines):
+        return None
+    return [part for part in (above, inside, below) if part]
 
 
 def rows_of(lines: Sequence[Line]) -> list[list[Line]]:

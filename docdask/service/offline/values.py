@@ -83,7 +83,7 @@ _CURRENCY = (
 )
 _NUMBER = r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?(?![\d])|\d+(?:[.,]\d{1,2})?(?![\d])"
 _AMOUNT = re.compile(
-    rf"(?P<before>{_CURRENCY})?\s?(?P<sign>[-−(])?\s?(?<![\d.,/-])(?P<number>{_NUMBER})(?:,-)?(?P<close>\)|-(?!\d))?\s?(?P<after>{_CURRENCY})?"
+    rf"(?P<before>{_CURRENCY})?\s?(?P<sign>[-−(])?\s?(?<![\d.,/])(?<!\d-)(?P<number>{_NUMBER})(?:,-)?(?P<close>\)|-(?!\d))?\s?(?P<after>{_CURRENCY})?"
 )
 
 T = TypeVar("T")
@@ -216,7 +216,7 @@ def find_amounts(text: str) -> list[Found[Money]]:
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"']+[^\s<>\"'.,;:)]", re.IGNORECASE)
 _PHONE = re.compile(
-    r"(?<![\w.,/-])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{1,5}\)[\s.-]?)?\d{2,5}(?:[\s./-]\d{2,5}){1,4}(?![\w/-]|[.,]\d)"
+    r"(?<![\w.,/-])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{1,5}\)[\s.-]?)?\d{2,5}(?:[\s./-]\d{2,8}){1,4}(?![\w/-]|[.,]\d)"
 )
 _PHONE_LABEL = re.compile(
     r"\b(?:tel|phone|telephone|telefon|tél|téléphone|teléfono|telefono|telefoon|fax|mobile|mobil|cell)\b",
