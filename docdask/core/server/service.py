@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from docdask.core.limits import LOCATIONS, ProcessorLimits, region_kind
+from docdask.core.prices import price_of
 from docdask.core.server.books import Books
 from docdask.core.server.calls import BatchDocument, Call, Verdict
 from docdask.core.server.checks import check_batch_document, check_call
@@ -92,6 +93,34 @@ class Service:
         verdict = self._process(call, at_ns)
         self.books.answered("ProcessDocument", verdict.status.code if verdict.status else "OK")
         return verdict
+
+    def failed(self, processor_type: str, verdict: Verdict, code: str) -> None:
+        """Take back a call that was let in and then failed at the work itself: failed requests are not billed."""
+        books = self.books
+        books.pages_billed -= verdict.pages * verdict.copies
+        books.cost_nano_usd -= verdict.cost_nano_usd
+        units = price_of(processor_type).units(verdict.pages) * verdict.copies
+        books.units[processor_type] = books.units.get(processor_type, 0) - units
+        books.calls_ok -= 1
+        books.codes["OK"] -= 1
+        books.methods["ProcessDocument"] -= 1
+        books.replies_lost -= verdict.reply_lost
+        books.answered("ProcessDocument", code)
+        verdict.pages = verdict.cost_nano_usd = 0
+
+    def remember(self, call: Call, method: str, at_ns: int) -> None:
+        """Count an earlier call against the quotas again: a restarted shell must not hand out a minute twice."""
+        count = self.settings.switches.refused_count
+        self.quotas.user(call.user).admit(1, at_ns, count_refused=count)
+        route = self._route(call.project, call.location, call.processor, call.version, "")
+        if method == "ProcessDocument" and isinstance(route, _Route):
+            route.requests.admit(1, at_ns, count_refused=count)
+            if route.pages is not None:
+                route.pages.admit(call.pages, at_ns, count_refused=count)
+
+    def processor_of(self, call: Call) -> Processor | None:
+        """Return the processor that a call goes to, None if there is none."""
+        return self.registry.get(call.project, call.location, call.processor)
 
     def other(self, method: str, project: str, location: str, user: str, at_ns: int) -> Verdict:
         """Decide whether a call of any other method gets in; what it then finds is the caller's to say.
