@@ -66,11 +66,12 @@ class Lanes:
         Name and weight of each lane.
     """
 
-    __slots__ = ("_flows", "_time", "lanes", "pages", "waiting")
+    __slots__ = ("_flows", "_kinds", "_time", "lanes", "pages", "waiting")
 
     def __init__(self, weights: tuple[tuple[str, int], ...]) -> None:
         self.lanes = {name: Lane(name, weight) for name, weight in weights}
         self._flows: dict[tuple[object, ...], Flow] = {}
+        self._kinds: dict[Kind, int] = {}
         self._time = 0
         self.waiting = 0
         self.pages = 0
@@ -88,6 +89,7 @@ class Lanes:
         flow = permit.flow
         if not flow.waiting:
             self._flows[flow.key] = flow
+            self._kinds[flow.kind] = self._kinds.get(flow.kind, 0) + 1
             lane = flow.lane
             if not lane.waiting:
                 lane.time = max(lane.time, self._time)
@@ -106,7 +108,7 @@ class Lanes:
         del flow.waiting[permit]
         self._count_out(flow, permit)
         if not flow.waiting:
-            del self._flows[flow.key]
+            self._drop(flow)
             (flow.lane.flows if flow in flow.lane.flows else flow.lane.parked).remove(flow)
 
     def next(self) -> Flow | None:
@@ -126,7 +128,7 @@ class Lanes:
         lane.time += cost * _SCALE // lane.weight
         if not flow.waiting:
             lane.flows.popleft()
-            del self._flows[flow.key]
+            self._drop(flow)
         elif len(lane.flows) > 1:
             lane.flows.rotate(-1)
         return permit
@@ -142,6 +144,17 @@ class Lanes:
             if lane.parked:
                 lane.flows.extendleft(reversed(lane.parked))
                 lane.parked.clear()
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of permits are waited for."""
+        return len(self._kinds)
+
+    def _drop(self, flow: Flow) -> None:
+        del self._flows[flow.key]
+        self._kinds[flow.kind] -= 1
+        if not self._kinds[flow.kind]:
+            del self._kinds[flow.kind]
 
     def _count_out(self, flow: Flow, permit: Permit) -> None:
         flow.pages -= permit.pages

@@ -67,9 +67,8 @@ class Pool:
         self.returned: dict[str, int] = {}
         """Permits returned so far, by verdict."""
         self._bursting = False
-        self._unreleased: deque[tuple[int, int]] = (
-            deque()
-        )  # sequence and time of grants whose intent is not on disk
+        # Sequence and time of grants whose intent is not on disk yet.
+        self._unreleased: deque[tuple[int, int]] = deque()
         self._wake_ns = NEVER_NS
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -77,6 +76,10 @@ class Pool:
     def want(self, event: ev.Want, now_ns: int, out: list[Instruction]) -> None:
         """Queue what can be granted some day, refuse the rest."""
         if self.workers.is_lost(event.worker):
+            refusal = Refusal(
+                "lapsed", f"worker {event.worker} was reported lost", "join again, then ask again"
+            )
+            out += [Refuse(self.name, event.worker, waiter.permit, *refusal) for waiter in event.waiters]
             return
         worker = self.workers.seen(event.worker, now_ns)
         idle = not self.lanes.waiting
@@ -91,21 +94,16 @@ class Pool:
                 continue
             if worker.has_ended(waiter.permit):
                 continue
-            refusal = flow if isinstance(flow, Refusal) else admit_waiter(self, flow, waiter)
-            if refusal is not None or isinstance(flow, Refusal):
-                assert refusal is not None
-                worker.end(waiter.permit, now_ns, self.spec.lease_ns)
-                out.append(Refuse(self.name, worker.name, waiter.permit, *refusal))
+            if isinstance(flow, Refusal):
+                self._turn_away(worker, waiter, flow, now_ns, out)
                 continue
+            refused = admit_waiter(self, flow, waiter)
+            if refused is not None:
+                self._turn_away(worker, waiter, refused, now_ns, out)
+                continue
+            unit = waiter.unit or f"{worker.name}/{waiter.permit}"
             permit = Permit(
-                waiter.permit,
-                worker.name,
-                flow,
-                waiter.pages,
-                waiter.micros,
-                waiter.unit or f"{worker.name}/{waiter.permit}",
-                waiter.attempt,
-                now_ns,
+                waiter.permit, worker.name, flow, waiter.pages, waiter.micros, unit, waiter.attempt, now_ns
             )
             permits[waiter.permit] = permit
             add(permit)
@@ -264,6 +262,8 @@ class Pool:
             if endpoint is None:
                 lanes.park(flow)
                 wake_ns = min(wake_ns, ready_ns)
+                if len(shut) >= lanes.kinds * len(self.limits.endpoints):
+                    break  # every endpoint is kept for somebody: those behind need not be looked at
                 continue
             lanes.serve(flow, max(permit.pages, 1) if by_pages else 1)
             self._grant(permit, endpoint, now_ns, out)
@@ -454,6 +454,12 @@ class Pool:
         if holder is not None:
             self._over(holder, permit, now_ns)
         out.append(Refuse(self.name, permit.worker, permit.id, *refusal))
+
+    def _turn_away(
+        self, worker: Worker, waiter: ev.Waiter, refusal: Refusal, now_ns: int, out: list[Instruction]
+    ) -> None:
+        worker.end(waiter.permit, now_ns, self.spec.lease_ns)
+        out.append(Refuse(self.name, worker.name, waiter.permit, *refusal))
 
     def _over(self, worker: Worker, permit: Permit, now_ns: int) -> None:
         del worker.permits[permit.id]

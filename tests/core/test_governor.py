@@ -135,7 +135,7 @@ def test_a_lost_worker_frees_its_slots_and_its_waiters_are_forgotten():
     out = stage.tell(ev.WorkerLost(2, "dead"))
     assert [grant.worker for grant in of(Grant, out)] == ["alive"]
     assert len(of(Revoke, out)) == 1
-    assert stage.want(3, 1, worker="dead") == []
+    assert [refusal.reason for refusal in of(Refuse, stage.want(3, 1, worker="dead"))] == ["lapsed"]
     stage.tell(ev.WorkerJoined(4, "dead"))
     assert sum(stage.view().waiting.values()) == 0
     stage.want(5, 1, worker="dead")

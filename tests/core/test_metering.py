@@ -114,6 +114,23 @@ def test_a_run_that_does_not_fit_takes_what_the_quota_needs(kind, announce):
         assert result.refused == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_minute_may_be_a_second(kind):
+    """Tests of the shells run a minute in a second; 5 ms of jitter are half a percent of it, as 300 ms are of a minute."""
+    window = make_window(kind, QUOTA, SECOND)
+    spec = SemaphoreSpec((EndpointSpec("e", requests=QUOTA),), period_ns=SECOND)
+    world = World(
+        spec,
+        {"e": Site(window, latency_ns=20_000_000)},
+        start_ns=100 * SECOND,
+        jitter_ns=(100_000, 2_000_000),
+    )
+    world.want([Job("normal", "r", 1) for _ in range(1200)])
+    world.run()
+    assert world.refused_by_quota == []
+    assert max(at for at, _, _ in world.grants) - 100 * SECOND <= 1.02 * 10 * SECOND
+
+
 def beside_a_foreigner(
     kind: str, seed: int, *, part: float = 1 / 3, leaves_after_ns: int | None = None, minutes: int = 25
 ) -> World:
