@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,23 +72,59 @@ EXPENSE_RULES = (
 )
 
 
-def add_invoice(document: Any) -> None:
-    """Add the entities of the Invoice Parser."""
-    writer, lines = Entities(document), all_lines(document)
-    _labelled(writer, lines, INVOICE_RULES)
-    _contacts(writer, lines)
-    _currency(writer, lines)
-    _supplier(writer, lines)
-    _line_items(writer, document, ("description", "quantity", "unit_price", "amount"))
+#: What the engine calls by another name than Google: type, then the types of the first, second … of its kind.
+_INVOICE_NAMES = {
+    "email": ("supplier_email", "receiver_email"),
+    "phone": ("supplier_phone", "receiver_phone"),
+    "url": ("supplier_website",),
+    "iban": ("supplier_iban",),
+}
+_EXPENSE_NAMES = {"invoice_date": ("receipt_date",), "phone": ("supplier_phone",), "date": ("receipt_date",)}
+#: Types of which a document may have several.
+_REPEATED = frozenset({"line_item", "vat"})
+#: Types of the engine that Google's parsers do not have.
+_FOREIGN = frozenset({"date", "amount", "email", "phone", "url", "iban"})
 
 
-def add_expense(document: Any) -> None:
-    """Add the entities of the Expense Parser."""
+def add_invoice(document: Any, found: list[Any]) -> None:
+    """Add the entities of the Invoice Parser: what the engine found, then what the rules find beside it."""
     writer, lines = Entities(document), all_lines(document)
-    _supplier(writer, lines)
-    _labelled(writer, lines, EXPENSE_RULES)
-    _currency(writer, lines)
-    _line_items(writer, document, ("description", "quantity", "unit_price", "amount"))
+    known = _adopt(writer, found, _INVOICE_NAMES)
+    _labelled(writer, lines, tuple(rule for rule in INVOICE_RULES if rule.kind not in known))
+    if not {"supplier_email", "supplier_phone"} & known:
+        _contacts(writer, lines)
+    _rest(writer, document, lines, known)
+
+
+def add_expense(document: Any, found: list[Any]) -> None:
+    """Add the entities of the Expense Parser: what the engine found, then what the rules find beside it."""
+    writer, lines = Entities(document), all_lines(document)
+    known = _adopt(writer, found, _EXPENSE_NAMES)
+    _labelled(writer, lines, tuple(rule for rule in EXPENSE_RULES if rule.kind not in known))
+    _rest(writer, document, lines, known)
+
+
+def _rest(writer: Entities, document: Any, lines: list[Piece], known: set[str]) -> None:
+    if "currency" not in known:
+        _currency(writer, lines)
+    if "supplier_name" not in known:
+        _supplier(writer, lines)
+    if "line_item" not in known:
+        _line_items(writer, document, ("description", "quantity", "unit_price", "amount"))
+
+
+def _adopt(writer: Entities, found: list[Any], names: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Take over the engine's entities under Google's names; the types that are there then."""
+    seen: dict[str, int] = {}
+    for entity in found:
+        kinds = names.get(entity.type_, () if entity.type_ in _FOREIGN else (entity.type_,))
+        position = seen.get(entity.type_, 0)
+        seen[entity.type_] = position + 1
+        if entity.type_ in _REPEATED:
+            writer.adopt(entity, entity.type_)
+        elif position < len(kinds):
+            writer.adopt(entity, kinds[position])
+    return {entity.type_ for entity in writer.all}
 
 
 def add_custom(document: Any, schema: Any) -> None:
@@ -194,7 +230,7 @@ def _supplier(writer: Entities, lines: list[Piece]) -> None:
         if (
             len(words) > 2
             and ":" not in words
-            and not re.search(r"(?i)invoice|receipt|page|\d{3}|date", words)
+            and not re.search(r"(?i)invoice|receipt|page|\d{3}|date|@", words)
         ):
             writer.add("supplier_name", [line], 0.6)
             return
@@ -207,6 +243,7 @@ _COLUMNS = (
     ("product_code", re.compile(r"(?i)\bcode\b|sku|item\s*(?:no|#)|artikel")),
     ("description", re.compile(r"(?i)description|item|product|service|details|bezeichnung")),
 )
+_SUM = re.compile(r"(?i)\s*(?:sub-?\s*total|total|tax|vat|balance|amount\s*due)\b")
 _ITEM = re.compile(
     r"(?P<description>\S.*?)\s+(?P<quantity>\d+(?:[.,]\d+)?)\s+(?P<unit_price>[$€£]?[\d.,]+)\s+(?P<amount>[$€£]?[\d.,]*\d)"
 )
@@ -219,7 +256,11 @@ def _line_items(writer: Entities, document: Any, names: tuple[str, ...]) -> None
             continue
         for line in lines_of(document, index):
             match = _ITEM.fullmatch(line.text)
-            if match and _adds_up(match["quantity"], match["unit_price"], match["amount"]):
+            if (
+                match
+                and not _SUM.match(line.text)
+                and _adds_up(match["quantity"], match["unit_price"], match["amount"])
+            ):
                 item = writer.add("line_item", [line], 0.8)
                 for name in names:
                     piece = line.part(match.start(name), match.end(name))
@@ -257,7 +298,8 @@ def _table_items(writer: Entities, document: Any, page: int, table: Any) -> bool
             for i, cell in enumerate(row.cells)
             if i in columns and (piece := _cell(document, page, cell))
         ]
-        if len(cells) > 1:
+        # A row without quantity and price is a subtotal, not an item.
+        if len(cells) > 2 and not _SUM.match(cells[0][1].text):
             item = writer.add("line_item", [piece for _, piece in cells], 0.8)
             for name, piece in cells:
                 _property(writer, item, name, piece)

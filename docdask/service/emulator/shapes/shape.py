@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from docdask.service.emulator.shapes import classes, entities, extras, fields, layout
+
+#: Types that extract entities; each starts from what the engine found.
+_PARSERS: dict[str, Callable[[Any, list[Any]], None]] = {
+    "INVOICE_PROCESSOR": entities.add_invoice,
+    "UTILITY_PROCESSOR": entities.add_invoice,
+    "EXPENSE_PROCESSOR": entities.add_expense,
+}
+#: Google's page images are about 200 dpi, and a page's dimension is its image's.
+_PIXELS_PER_POINT = 200 / 72
 
 
 def shape(document: Any, processor_type: str, options: Any, office: list[Any] | None = None) -> None:
@@ -21,33 +31,25 @@ def shape(document: Any, processor_type: str, options: Any, office: list[Any] | 
     office
         Blocks of an office document, which has no pages.
     """
-    _full_polygons(document)
+    _to_pixels(document)
     if processor_type == "LAYOUT_PARSER_PROCESSOR":
         blocks = layout.office_blocks(office) if office is not None else layout.blocks_of(document)
         layout.fill(document, blocks, options.layout_config)
         return
-    if processor_type in _ENTITIES:
-        document.ClearField("entities")
-        _ENTITIES[processor_type](document)
+    found = list(document.entities)
+    document.ClearField("entities")
+    if processor_type in _PARSERS:
+        _PARSERS[processor_type](document, found)
     elif processor_type == "CUSTOM_EXTRACTION_PROCESSOR":
-        document.ClearField("entities")
-        entities.add_custom(
-            document, options.schema_override if options.HasField("schema_override") else None
-        )
-    else:
-        document.ClearField("entities")
+        schema = options.schema_override if options.HasField("schema_override") else None
+        entities.add_custom(document, schema)
+    elif processor_type == "CUSTOM_CLASSIFICATION_PROCESSOR":
+        classes.add_classes(document)
+    elif processor_type == "CUSTOM_SPLITTING_PROCESSOR":
+        classes.add_splits(document)
     _parts(document, processor_type)
     if processor_type in ("OCR_PROCESSOR", "FORM_PARSER_PROCESSOR"):
         _options(document, options.ocr_config)
-
-
-_ENTITIES = {
-    "INVOICE_PROCESSOR": entities.add_invoice,
-    "UTILITY_PROCESSOR": entities.add_invoice,
-    "EXPENSE_PROCESSOR": entities.add_expense,
-    "CUSTOM_CLASSIFICATION_PROCESSOR": classes.add_classes,
-    "CUSTOM_SPLITTING_PROCESSOR": classes.add_splits,
-}
 
 
 def _parts(document: Any, processor_type: str) -> None:
@@ -65,18 +67,26 @@ def _parts(document: Any, processor_type: str) -> None:
 def _options(document: Any, config: Any) -> None:
     if config.enable_symbol:
         extras.add_symbols(document)
+    else:
+        for page in document.pages:
+            page.ClearField("symbols")
     if config.enable_image_quality_scores:
         extras.add_quality(document)
+    else:
+        for page in document.pages:
+            page.ClearField("image_quality_scores")
     if config.compute_style_info or config.premium_features.compute_style_info:
         extras.add_style(document)
 
 
-def _full_polygons(document: Any) -> None:
-    """Give layouts of pages the pixel vertices that Google fills beside the normalised ones."""
+def _to_pixels(document: Any) -> None:
+    """Write dimensions in pixels, and the pixel vertices that Google fills beside the normalised ones."""
     for page in document.pages:
+        if page.dimension.unit == "points":
+            page.dimension.width = round(page.dimension.width * _PIXELS_PER_POINT)
+            page.dimension.height = round(page.dimension.height * _PIXELS_PER_POINT)
+            page.dimension.unit = "pixels"
         width, height = page.dimension.width, page.dimension.height
-        if page.dimension.unit != "pixels":
-            continue
         for elements in ((page,), page.blocks, page.paragraphs, page.lines, page.tokens):
             for element in elements:
                 polygon = element.layout.bounding_poly

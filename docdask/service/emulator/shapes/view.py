@@ -80,6 +80,20 @@ class Entities:
         self._document = document
         self._next = 0
 
+    @property
+    def all(self) -> Any:
+        """Entities of the document."""
+        return self._document.entities
+
+    def adopt(self, entity: Any, kind: str) -> None:
+        """Add a copy of an entity that is there already, under another type and with ids of this document."""
+        copy = self._document.entities.add()
+        copy.CopyFrom(entity)
+        copy.type_ = kind
+        for part in (copy, *copy.properties):
+            part.id = str(self._next)
+            self._next += 1
+
     def add(
         self,
         kind: str,
