@@ -55,7 +55,7 @@ class OfflineEngine:
     def __init__(
         self,
         *,
-        dpi: int = 170,
+        dpi: int = 150,
         min_text_quality: float = 0.7,
         ocr: Literal["auto", "always", "never"] = "auto",
         languages: Sequence[str] = (),

@@ -19,7 +19,7 @@ from docdask.service.offline.page import Box, Line, Word, line_of
 from docdask.service.offline.textlayer import is_unspaced
 
 #: Longest side in pixels that the text finder sees.
-DETECTION_SIDE_PIXELS = 1280
+DETECTION_SIDE_PIXELS = 960
 #: Lines below this confidence are noise (dots, stamps, ornaments).
 MIN_LINE_CONFIDENCE = 0.5
 _MODELS = {

@@ -14,7 +14,7 @@ from docdask.errors import DocumentError
 from docdask.service.offline.page import Box, Rule
 from docdask.service.offline.textlayer import PageSpace
 
-_PASSWORD_ERROR = 4
+_PASSWORD_ERROR, _SECURITY_ERROR = 4, 5
 #: Objects of a page that are looked at for pictures and drawn lines; a map has a million.
 _MAX_OBJECTS = 20_000
 
@@ -38,6 +38,12 @@ def opened(content: bytes, password: str | None) -> Iterator[Any]:
                 "encrypted",
                 "the PDF is encrypted and no given password opens it",
                 "give its password with --password",
+            ) from error
+        if getattr(error, "err_code", None) == _SECURITY_ERROR or "security" in str(error):
+            raise DocumentError(
+                "encrypted",
+                "the PDF is locked in a way that no password opens (to a certificate, or by another program)",
+                "ask its sender for an unlocked copy",
             ) from error
         raise DocumentError(
             "corrupt",

@@ -29,7 +29,7 @@ from docdask.service.offline.textlayer import Layer, read_layer, turned
 class Options:
     """What the engine can be told; all of it changes results."""
 
-    dpi: int = 170
+    dpi: int = 150
     """Resolution at which PDF pages without a good text layer are rendered."""
     min_text_quality: float = 0.7
     """0-1; text layers that score less are not trusted."""
