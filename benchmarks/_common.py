@@ -52,6 +52,17 @@ def cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
+def peak_mib() -> float:
+    """Largest resident size of this process so far, MiB.
+
+    From ``VmHWM``: ``ru_maxrss`` of a child starts at the size of the process that forked it.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("no VmHWM here: run this benchmark on Linux")
+
+
 def table(rows: list[tuple[str, ...]]) -> str:
     """Rows as Markdown; the first is the head."""
     head, *body = rows

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 
-from benchmarks._common import cpu_s, machine, small_pdfs, table
+from benchmarks._common import cpu_s, machine, peak_mib, small_pdfs, table
 
 ENGINE = "docdask.service.dummy:NothingEngine"
 
@@ -38,13 +37,12 @@ def child(url: str) -> None:
     summary = drive(RunDirectory.open(url), made)
     spent = sum(map(cpu_s, watched)) - before
     driver = sum(os.times()[:2]) - mine
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         json.dumps(
             {
                 "driver_s": driver,
                 "cluster_s": spent,
-                "peak_mib": peak,
+                "peak_mib": peak_mib(),
                 "stored": summary["stored"],
                 "wall_s": summary["wall_s"],
             }
