@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from docdask.core import planner
 from docdask.core.planner import Item, Speed
+from docdask.engine import telling
 from docdask.engine.graph import Branch
 from docdask.engine.work import Unit
 from docdask.model import PageRange, unit_id
@@ -105,21 +106,30 @@ def append(
 
 def copies(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
     """Catalog rows of the documents that another one with the same bytes stands for, with ``duplicate_of``."""
-    before = dict.fromkeys(
-        document
-        for g in run.generations()
-        for b in run.plan_batches(g, ["document_id"])
-        for document in b["document_id"].to_pylist()
-    )
-    narrow = run.catalog(["document_id", "uri", "sha256", "action", "state", "mime_type"])
-    found = {d: o for d, o in duplicates(_ready(narrow, engine), before).items() if d not in before}
-    if not found:
+    import pyarrow.compute as pc
+
+    # Most documents have no twin: find those that have one before anything becomes a Python object.
+    twins = _twins(run.catalog(["document_id", "uri", "sha256", "action", "state", "mime_type"]))
+    if not len(twins):
         return []
-    return [
-        {**row, "duplicate_of": found[row["document_id"]]}
-        for row in run.catalog(_NEEDED).to_pylist()
-        if row["document_id"] in found
-    ]
+    before: dict[str, None] = {}
+    for generation in run.generations():
+        for batch in run.plan_batches(generation, ["document_id"]):
+            planned = pc.is_in(batch["document_id"], twins["document_id"].combine_chunks())
+            before.update(dict.fromkeys(batch.filter(planned)["document_id"].to_pylist()))
+    found = {d: o for d, o in duplicates(_ready(twins, engine), before).items() if d not in before}
+    rows = run.catalog(_NEEDED)
+    copied = rows.filter(pc.is_in(rows["document_id"], pa_strings(found)))
+    return [{**row, "duplicate_of": found[row["document_id"]]} for row in copied.to_pylist()]
+
+
+def _twins(catalog: pa.Table) -> pa.Table:
+    """Rows whose bytes another row has as well."""
+    import pyarrow.compute as pc
+
+    counts = catalog.group_by("sha256").aggregate([([], "count_all")])
+    several = counts.filter(pc.greater(counts["count_all"], 1))["sha256"].drop_null()
+    return catalog.filter(pc.is_in(catalog["sha256"], several.combine_chunks()))
 
 
 def duplicates(rows: Iterable[Mapping[str, Any]], planned: Mapping[str, Any]) -> dict[str, str]:
@@ -149,16 +159,16 @@ def branches(run: RunDirectory, skip: Container[int] = ()) -> Iterator[Branch]:
             yield branch(rows)
 
 
-def planned(run: RunDirectory) -> dict[int, tuple[int, int]]:
-    """Partition → (documents, pages) of the current plan."""
+def planned(run: RunDirectory) -> dict[int, tuple[int, int, float]]:
+    """Partition → (documents, pages, expected seconds) of the current plan."""
     stale = superseded(run)
-    found: dict[int, tuple[int, int]] = {}
+    found: dict[int, tuple[int, int, float]] = {}
     for generation in run.generations():
-        for batch in run.plan_batches(generation, ["partition", "document_id", "pages"]):
-            for number, document, pages in zip(*batch.to_pydict().values(), strict=True):
+        for batch in run.plan_batches(generation, ["partition", "document_id", "pages", "expected_seconds"]):
+            for number, document, pages, seconds in zip(*batch.to_pydict().values(), strict=True):
                 if document not in stale.get(number, ()):
-                    documents, sum_ = found.get(number, (0, 0))
-                    found[number] = (documents + 1, sum_ + (pages or 1))
+                    documents, sum_, sum_s = found.get(number, (0, 0, 0.0))
+                    found[number] = (documents + 1, sum_ + (pages or 1), sum_s + (seconds or 0.0))
     return found
 
 
@@ -226,7 +236,10 @@ def _decides(parts: list[planner.Partition], workers: int, span_s: float) -> str
         return "nothing: there is nothing to do"
     if longest_s > 0.9 * span_s:
         return "its longest document: more workers would not help"
-    return f"the number of workers ({workers}): twice as many would take about {max(longest_s, span_s / 2):.0f} s"
+    twice_s = max(longest_s, span_s / 2)
+    if twice_s < 1:
+        return "the start: there is less than a second of work for each worker"
+    return f"the number of workers ({workers}): twice as many would take about {telling.duration(round(twice_s))}"
 
 
 def _planned(run: RunDirectory) -> dict[str, tuple[str, str | None]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MANIFEST = "docdask.json"
 LOCK = ".lock"
 #: Rows of a row group of the plan, and of a batch that is read of it.
-PLAN_ROWS = 4096
+PLAN_ROWS = 1024
 
 
 class RunDirectory:
