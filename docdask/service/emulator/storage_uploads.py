@@ -136,12 +136,14 @@ class Uploads:
         if not header:
             session.data[:] = body
             return self._finish(session, asked)
-        match = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", header)
+        match = re.fullmatch(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)", header)
         if not match:
             raise StorageError(400, f"Invalid Content-Range: '{header[:80]}'")
         if match[1] is not None:
             self._append(session, int(match[1]), body)
         total = None if match[3] == "*" else int(match[3])
+        if match[2] == "*" and total is None:  # ``0-*/*``: a stream of unknown length, whole with this body
+            return self._finish(session, asked)
         if total is not None and len(session.data) == total:
             return self._finish(session, asked)
         if total is not None and len(session.data) > total:
