@@ -60,6 +60,31 @@ def test_as_many_successes_as_asked_close_it():
     assert breaker.state == "closed"
 
 
+def test_once_closed_it_holds_nothing_against_the_endpoint():
+    breaker = Breaker(SPEC)
+    for _ in range(3):
+        breaker.success(0)
+        breaker.failure(0, 0)
+    for at in (5, 6):
+        breaker.granted()
+        breaker.success(at * SECOND)
+    breaker.failure(7 * SECOND, 7 * SECOND)
+    assert breaker.state == "closed"
+    for _ in range(3):
+        breaker.success(8 * SECOND)
+        breaker.failure(8 * SECOND, 8 * SECOND)
+    assert breaker.state == "open"  # and what happens from then on counts as it did at first
+
+
+def test_failures_of_long_ago_are_forgotten():
+    breaker = Breaker(SPEC)
+    for _ in range(10):
+        breaker.failure(0, 0)
+        for _ in range(5):
+            breaker.success(0)
+    assert breaker.state == "closed"
+
+
 def test_each_failed_probe_doubles_the_pause_up_to_the_most():
     breaker, now_ns, pauses = tripped(), 0, []
     for _ in range(4):

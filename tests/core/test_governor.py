@@ -113,6 +113,28 @@ def test_returning_twice_frees_once():
     assert second.fence == 2
 
 
+def test_an_outcome_under_another_fence_is_not_taken():
+    stage = Stage()
+    (grant,) = of(Grant, stage.want(0))
+    stage.give_back(1, grant._replace(fence=grant.fence - 1))
+    assert stage.view().held == 1
+    stage.give_back(2, grant)
+    assert stage.view().held == 0
+
+
+def test_an_endpoint_that_has_recovered_grows_fast_again():
+    stage = Stage(EndpointSpec("us"), in_flight_start=64, breaker=BreakerSpec(failures=3, probes=1))
+    for grant in of(Grant, stage.want(0, 64)):
+        stage.give_back(1, grant, "capacity")
+    (probe,) = of(Grant, stage.want(6 * SECOND, 1))
+    stage.give_back(7 * SECOND, probe)
+    before = stage.view().endpoints[0].in_flight_limit
+    grants = of(Grant, stage.want(8 * SECOND, 500))
+    for grant in grants:
+        stage.give_back(9 * SECOND, grant)
+    assert stage.view().endpoints[0].in_flight_limit >= 2 * before - 1
+
+
 def test_a_cancelled_waiter_is_forgotten_and_a_cancelled_grant_comes_back():
     stage = Stage(EndpointSpec("us", in_flight=1), adaptive=False)
     stage.want(0, 3)
@@ -227,12 +249,16 @@ def test_pages_are_metered_beside_requests():
 
 
 def test_a_long_document_is_not_starved_by_short_ones():
+    """Twenty pages become free after a minute, thirty only after a minute and a half: the short ones have to wait too."""
     stage = Stage(EndpointSpec("us", pages=30))
-    stage.want(0, 1, pages=30)
-    stage.want(1, 1, pages=30, run="long")
-    stage.want(2, 50, pages=1, run="short")
-    out = stage.tell(ev.Timer(61 * SECOND, "s"))
-    assert [grant.permit for grant in of(Grant, out)] == ["p2"]
+    assert of(Grant, stage.want(0, 1, pages=20))
+    assert of(Grant, stage.want(30 * SECOND, 1, pages=10))
+    stage.want(31 * SECOND, 1, pages=30, run="long")
+    stage.want(32 * SECOND, 50, pages=1, run="short")
+    for at in range(33, 90):
+        stage.tell(ev.Refresh(at * SECOND, "w"))
+        assert not of(Grant, stage.tell(ev.Timer(at * SECOND, "s")))
+    assert [grant.permit for grant in of(Grant, stage.tell(ev.Timer(91 * SECOND, "s")))] == ["p3"]
 
 
 def test_endpoints_in_one_group_share_one_quota():
@@ -247,6 +273,17 @@ def test_the_user_quota_counts_polls_and_every_endpoint():
     assert len(of(Grant, stage.want(0, 4))) == 4
     assert len(of(Grant, stage.want(1, 6, kind="poll", pages=0))) == 6
     assert not of(Grant, stage.want(2, 1, kind="poll", pages=0))
+
+
+def test_polls_use_nothing_of_an_endpoint():
+    stage = Stage(EndpointSpec("us", requests=2, in_flight=1), adaptive=False)
+    assert len(of(Grant, stage.want(0, 1))) == 1
+    polls = of(Grant, stage.want(1, 9, kind="poll", pages=0))
+    assert len(polls) == 9
+    for poll in polls:
+        stage.give_back(2, poll, "transient")
+    assert (stage.view().endpoints[0].in_flight, stage.view().endpoints[0].breaker) == (1, "closed")
+    assert stage.view().meters[0].used == 1
 
 
 def test_a_batch_permit_holds_its_slot_until_the_operation_ends():
@@ -297,6 +334,18 @@ def test_a_region_that_falls_silent_is_left():
     stage.tell(ev.Refresh(4 * SECOND, "w"))
     stage.tell(ev.Timer(4 * SECOND, "s"))
     assert [endpoint.breaker for endpoint in stage.view().endpoints] == ["open", "closed"]
+
+
+def test_long_documents_are_not_mistaken_for_silence():
+    """At two seconds a page, ten pages may take a minute before anybody worries."""
+    stage = Stage(US, lease_ns=3600 * SECOND)
+    first = of(Grant, stage.want(0, 4, pages=1))
+    stage.give_back(2 * SECOND, first[0], latency_ns=2 * SECOND)
+    stage.want(2 * SECOND, 4, pages=10)
+    stage.tell(ev.Timer(61 * SECOND, "s"))
+    assert stage.view().endpoints[0].breaker == "closed"
+    stage.tell(ev.Timer(63 * SECOND, "s"))
+    assert stage.view().endpoints[0].breaker == "open"
 
 
 def test_a_last_resort_is_used_only_while_all_others_have_failed():
