@@ -92,15 +92,17 @@ class Endpoint:
         return self.pages is None or self.pages.burst_free(now_ns) >= pages
 
     def load_ppm(self, now_ns: int) -> int:
-        """How full it is, by its fullest limit; work goes where this is least. A probe that is due goes first."""
+        """How full it is by its fullest limit, as of the last :meth:`ready_ns`; work goes where this is least.
+
+        A probe that is due goes first.
+        """
         if self.breaker.state != "closed":
             return -1
         load = 0
         for meter in (self.requests, self.pages):
             if meter is not None and meter.limit:
-                load = max(
-                    load, meter.expire(now_ns) * 1_000_000_000_000 // (meter.limit * meter.share.ppm(now_ns))
-                )
+                share_ppm = 1_000_000 if meter.share.cut_ns is None else meter.share.ppm(now_ns)
+                load = max(load, meter.used * 1_000_000_000_000 // (meter.limit * share_ppm))
         limit = self.flight.limit
         return max(load, self.flight.now * 1_000_000 // limit) if limit else load
 

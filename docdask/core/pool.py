@@ -287,7 +287,9 @@ class Pool:
         best: Endpoint | None = None
         first: Endpoint | None = None
         best_load, first_ns = 0, NEVER_NS
-        candidates = [e for e in self.limits.candidates(flow.endpoints) if (e.name, kind) not in shut]
+        candidates = self.limits.candidates(flow.endpoints)
+        if shut:
+            candidates = tuple(e for e in candidates if (e.name, kind) not in shut)
         for endpoint in candidates:
             ready_ns = endpoint.ready_ns(kind, pages, now_ns, burst=False)
             if self._bursting and now_ns < ready_ns < NEVER_NS and endpoint.may_burst(pages, now_ns):
