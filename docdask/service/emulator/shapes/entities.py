@@ -102,6 +102,8 @@ def add_expense(document: Any, found: list[Any]) -> None:
     known = _adopt(writer, found, _EXPENSE_NAMES)
     _labelled(writer, lines, tuple(rule for rule in EXPENSE_RULES if rule.kind not in known))
     _rest(writer, document, lines, known)
+    if not any(entity.type_ == "line_item" for entity in writer.all):
+        _receipt_items(writer, lines)
 
 
 def _rest(writer: Entities, document: Any, lines: list[Piece], known: set[str]) -> None:
@@ -243,7 +245,7 @@ _COLUMNS = (
     ("product_code", re.compile(r"(?i)\bcode\b|sku|item\s*(?:no|#)|artikel")),
     ("description", re.compile(r"(?i)description|item|product|service|details|bezeichnung")),
 )
-_SUM = re.compile(r"(?i)\s*(?:sub-?\s*total|total|tax|vat|balance|amount\s*due)\b")
+_SUM = re.compile(r"(?i)^\s*(?:sub-?\s*total|total|tax|vat|balance|amount\s*due)\b")
 _ITEM = re.compile(
     r"(?P<description>\S.*?)\s+(?P<quantity>\d+(?:[.,]\d+)?)\s+(?P<unit_price>[$€£]?[\d.,]+)\s+(?P<amount>[$€£]?[\d.,]*\d)"
 )
@@ -265,6 +267,28 @@ def _line_items(writer: Entities, document: Any, names: tuple[str, ...]) -> None
                 for name in names:
                     piece = line.part(match.start(name), match.end(name))
                     _property(writer, item, name, piece)
+
+
+def _receipt_items(writer: Entities, lines: list[Piece]) -> None:
+    """Items of a receipt: words, then an amount at the end of the line or beside it."""
+    for line in lines:
+        if (
+            _SUM.search(line.text)
+            or not re.search(r"[^\W\d_]{3}", line.text)
+            or values.DATE.search(line.text)
+        ):
+            continue
+        match = re.search(rf"\s({values.MONEY.pattern})$", line.text)
+        if match:
+            pieces = [line.part(0, match.start()), line.part(match.start(1), match.end(1))]
+        else:
+            beside = [other for other in _near(line, lines)[:1] if values.MONEY.fullmatch(other.text)]
+            if not beside or beside[0].area[0] < line.area[2] - 0.01:
+                continue
+            pieces = [line, beside[0]]
+        item = writer.add("line_item", pieces, 0.7)
+        _property(writer, item, "description", pieces[0])
+        _property(writer, item, "amount", pieces[1])
 
 
 def _property(writer: Entities, item: Any, name: str, piece: Piece) -> None:

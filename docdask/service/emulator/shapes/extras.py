@@ -39,7 +39,9 @@ def add_quality(document: Any) -> None:
         score = min(1.0, max(0.0, sum(read) / len(read)))
         page.image_quality_scores.quality_score = score
         for kind in _DEFECTS[:3] if score > 0.5 else _DEFECTS:
-            page.image_quality_scores.detected_defects.add(type_=kind, confidence=max(0.0, 1.0 - score) / 2)
+            page.image_quality_scores.detected_defects.add(
+                type_=kind, confidence=max(0.01, (1.0 - score) / 2)
+            )
 
 
 def add_style(document: Any) -> None:

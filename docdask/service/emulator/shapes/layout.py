@@ -49,11 +49,20 @@ def blocks_of(document: Any) -> list[Block]:
                 for t in tables
             )
             if text and not inside:
-                placed.append((top, Block(_kind(text, bottom - top, usual), text, number)))
+                placed.append(
+                    (top, Block(_margin(text, top, bottom) or _kind(text, bottom - top, usual), text, number))
+                )
         if tables:
             placed.sort(key=lambda pair: pair[0])
         found += [block for _, block in placed]
     return found
+
+
+def _margin(text: str, top: float, bottom: float) -> str:
+    """``header`` or ``footer`` for a short text in the margin of a page, else empty."""
+    if len(text.split()) > 10:
+        return ""
+    return "header" if bottom < 0.08 else "footer" if top > 0.92 else ""
 
 
 def _kind(text: str, height: float, usual: float) -> str:
@@ -133,32 +142,53 @@ def _markdown(block: Block) -> str:
     return f"- {block.content}" if block.kind == "list" else str(block.content)
 
 
-def _chunks(document: Any, blocks: list[Block], config: Any) -> None:
-    size = config.chunking_config.chunk_size or _CHUNK_TOKENS
-    ancestors: dict[int, str] = {}
-    parts: list[str] = []
-    members: list[tuple[int, Block]] = []
+class _Chunker:
+    """Gathers blocks into chunks."""
 
-    def close() -> None:
-        if not members:
-            return
-        chunk = document.chunked_document.chunks.add(chunk_id=f"c{len(document.chunked_document.chunks) + 1}")
-        chunk.source_block_ids.extend(str(index) for index, _ in members)
-        chunk.content = "\n\n".join(parts)
-        chunk.page_span.page_start, chunk.page_span.page_end = members[0][1].page, members[-1][1].page
-        parts.clear()
-        members.clear()
+    def __init__(self, document: Any, config: Any) -> None:
+        self._chunks = document.chunked_document.chunks
+        self._size = config.chunking_config.chunk_size or _CHUNK_TOKENS
+        self._with_ancestors = config.chunking_config.include_ancestor_headings
+        self._ancestors: dict[int, str] = {}
+        self._parts: list[str] = []
+        self._members: list[tuple[int, Block]] = []
 
-    for index, block in enumerate(blocks, 1):
+    def add(self, index: int, block: Block) -> None:
+        """Take in a block; a full chunk is closed first."""
         text = _markdown(block)
-        if members and sum(len(part.split()) for part in parts) + len(text.split()) > size:
-            close()
-            if config.chunking_config.include_ancestor_headings:
-                parts.extend(ancestors[level] for level in sorted(ancestors))
+        if self._members and sum(len(part.split()) for part in self._parts) + len(text.split()) > self._size:
+            self.close()
+            if self._with_ancestors:
+                self._parts += [self._ancestors[level] for level in sorted(self._ancestors)]
         if block.kind.startswith("heading"):
             level = int(block.kind[-1])
-            ancestors = {known: value for known, value in ancestors.items() if known < level}
-            ancestors[level] = text
-        parts.append(text)
-        members.append((index, block))
-    close()
+            self._ancestors = {known: value for known, value in self._ancestors.items() if known < level}
+            self._ancestors[level] = text
+        if block.kind not in ("header", "footer"):
+            self._parts.append(text)
+        self._members.append((index, block))
+
+    def close(self) -> None:
+        """Write the chunk that is open."""
+        members = self._members
+        if not members:
+            return
+        chunk = self._chunks.add(chunk_id=f"c{len(self._chunks) + 1}")
+        chunk.source_block_ids.extend(str(index) for index, _ in members)
+        chunk.content = "\n\n".join(self._parts)
+        chunk.page_span.page_start, chunk.page_span.page_end = members[0][1].page, members[-1][1].page
+        for _, block in members:
+            if block.kind in ("header", "footer"):
+                margin = (chunk.page_headers if block.kind == "header" else chunk.page_footers).add(
+                    text=block.content
+                )
+                margin.page_span.page_start = margin.page_span.page_end = block.page
+        self._parts.clear()
+        members.clear()
+
+
+def _chunks(document: Any, blocks: list[Block], config: Any) -> None:
+    chunker = _Chunker(document, config)
+    for index, block in enumerate(blocks, 1):
+        chunker.add(index, block)
+    chunker.close()

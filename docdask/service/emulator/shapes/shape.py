@@ -32,6 +32,7 @@ def shape(document: Any, processor_type: str, options: Any, office: list[Any] | 
         Blocks of an office document, which has no pages.
     """
     _to_pixels(document)
+    _languages(document)
     if processor_type == "LAYOUT_PARSER_PROCESSOR":
         blocks = layout.office_blocks(office) if office is not None else layout.blocks_of(document)
         layout.fill(document, blocks, options.layout_config)
@@ -50,6 +51,9 @@ def shape(document: Any, processor_type: str, options: Any, office: list[Any] | 
     _parts(document, processor_type)
     if processor_type in ("OCR_PROCESSOR", "FORM_PARSER_PROCESSOR"):
         _options(document, options.ocr_config)
+    _vertices(document)
+    if processor_type == "CUSTOM_SPLITTING_PROCESSOR":
+        classes.bare_pages(document)
 
 
 def _parts(document: Any, processor_type: str) -> None:
@@ -57,8 +61,6 @@ def _parts(document: Any, processor_type: str) -> None:
     if processor_type in ("FORM_PARSER_PROCESSOR", "INVOICE_PROCESSOR"):
         fields.add_form_fields(document)
         return
-    if processor_type == "CUSTOM_SPLITTING_PROCESSOR":
-        classes.bare_pages(document)
     for page in document.pages:
         page.ClearField("form_fields")
         page.ClearField("tables")
@@ -79,15 +81,42 @@ def _options(document: Any, config: Any) -> None:
         extras.add_style(document)
 
 
+def _languages(document: Any) -> None:
+    """Give lines and tokens the language of their page, as Google does, where the engine told none."""
+    for page in document.pages:
+        if not page.detected_languages:
+            continue
+        first = page.detected_languages[0]
+        for elements in (page.lines, page.tokens):
+            for element in elements:
+                if not element.detected_languages:
+                    element.detected_languages.add(
+                        language_code=first.language_code, confidence=first.confidence
+                    )
+
+
 def _to_pixels(document: Any) -> None:
-    """Write dimensions in pixels, and the pixel vertices that Google fills beside the normalised ones."""
+    """Write dimensions in pixels, as Google does."""
     for page in document.pages:
         if page.dimension.unit == "points":
             page.dimension.width = round(page.dimension.width * _PIXELS_PER_POINT)
             page.dimension.height = round(page.dimension.height * _PIXELS_PER_POINT)
             page.dimension.unit = "pixels"
+
+
+def _vertices(document: Any) -> None:
+    """Fill the pixel vertices that Google has beside the normalised ones, form fields aside."""
+    for page in document.pages:
         width, height = page.dimension.width, page.dimension.height
-        for elements in ((page,), page.blocks, page.paragraphs, page.lines, page.tokens):
+        cells = [
+            cell
+            for table in page.tables
+            for row in (*table.header_rows, *table.body_rows)
+            for cell in row.cells
+        ]
+        for elements in (
+            (page,), page.blocks, page.paragraphs, page.lines, page.tokens, page.symbols, page.tables, cells,
+        ):  # fmt: skip
             for element in elements:
                 polygon = element.layout.bounding_poly
                 if polygon.normalized_vertices and not polygon.vertices:
