@@ -1,0 +1,1 @@
+"""docdask and its rivals on the same work; each prints Markdown tables of what it measured."""
