@@ -170,6 +170,8 @@ def read(engine: OfflineEngine, folder: str, document: Path, mime: str, truth: s
     seconds = time.perf_counter() - began
     found = message.parse(data)
     expected, text = normal(truth), normal(found.text)
+    if expected.isupper():
+        text = text.upper()  # a truth that was typed in capitals only
     wanted, got = Counter(expected.split()), Counter(text.split())
     error = Levenshtein.distance(expected, text) / len(expected)
     words = sum((wanted & got).values()) / wanted.total()

@@ -10,7 +10,7 @@ from offline_making import INVOICE, encoded, pdf, picture
 from docdask.errors import DocumentError, UsageError
 from docdask.model import PageRange
 from docdask.service import base, message
-from docdask.service.offline import OfflineEngine, calibrate
+from docdask.service.offline import OfflineEngine
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +190,8 @@ def test_the_engine_is_found_by_its_name_and_fits_the_protocols():
     assert base.engine_id(engine).startswith("offline/")
 
 
-def test_calibration_measures_both_kinds_of_page():
-    measured = calibrate()
+def test_calibration_measures_both_kinds_of_page(engine):
+    measured = engine.calibrate()
     assert measured["ocr_page_s"] > measured["text_page_s"] > 0
 
 

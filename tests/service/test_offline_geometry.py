@@ -122,6 +122,17 @@ def test_short_pieces_in_columns_are_a_table():
     assert columns.find(lines, [union(item.box for item in lines)]) == []
 
 
+def test_a_cell_goes_on_in_the_lines_right_under_it():
+    rows = [("Item", "Note", "Price"), ("Pen", "blue", "1.00"), ("Ink", "a very", "2.00")]
+    lines = [
+        line(text, x, 100 + 16 * r)
+        for r, row in enumerate(rows)
+        for x, text in zip((50, 150, 320), row, strict=True)
+    ]
+    (grid,) = columns.find([*lines, line("black one", 150, 143), line("Apart", 150, 190)], [])
+    assert [cell.text for cell in grid.rows[-1]] == ["Ink", "a very black one", "2.00"]
+
+
 def test_running_text_in_columns_is_no_table():
     long = "words of a text that runs on and on over the whole width of its column"
     lines = [line(long, x, 100 + 12 * r, letter=3) for r in range(10) for x in (40, 320)]

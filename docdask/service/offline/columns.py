@@ -56,7 +56,11 @@ def _groups(rows: list[list[Line]]) -> list[list[list[Line]]]:
 
 
 def _trimmed(group: list[list[Line]]) -> list[list[Line]]:
+    """Without pieces at the end that stand apart: what follows a cell closely goes on with it."""
     while group and len(group[-1]) < 2:
+        last = group[-1][0].box
+        if len(group) > 1 and last.y0 - max(line.box.y1 for line in group[-2]) < 0.4 * last.height:
+            break
         group = group[:-1]
     return group
 

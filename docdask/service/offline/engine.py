@@ -116,5 +116,11 @@ class OfflineEngine:
         )
         return message, notes
 
+    def calibrate(self) -> dict[str, Any]:
+        """Seconds a page on this machine; see :func:`docdask.service.offline.calibrate`."""
+        from docdask.service.offline.calibration import calibrate
+
+        return calibrate()
+
     def close(self) -> None:
         """Nothing to let go of: children belong to the process and end with it."""

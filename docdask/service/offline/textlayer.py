@@ -149,12 +149,11 @@ def _runs(textpage: Any, space: PageSpace) -> tuple[list[list[_Char]], int]:
         if 0xDC00 <= code < 0xE000:
             code = 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00) if high else 0xFFFD
             high = 0
-        if code in (0, 2, 0xFFFE, 0xFFFF, 0xAD):
-            # PDFium marks a hyphen at the end of a line with U+0002.
-            if code == 0:
-                unmapped += 1
-                continue
-            code = 0x2D
+        if code in (2, 0xFFFE, 0xFFFF, 0xAD):
+            code = 0x2D  # how PDFium marks a hyphen at the end of a line, and the soft hyphen
+        if code < 0x20 or 0x7F <= code < 0xA0:
+            unmapped += 1  # a glyph without a meaning, and poison to XML and spreadsheets
+            continue
         if has_error(raw, index) == 1:
             unmapped += 1
         text = chr(code)
