@@ -33,9 +33,8 @@ def span_s(result: object) -> float:
 
 
 def _bare(path: str) -> None:
-    from docdask.service.offline.recognition import Options, recognise_document
-
     from docdask.intake.content_type import sniff
+    from docdask.service.offline.recognition import Options, recognise_document
 
     data = Path(path).read_bytes()
     recognise_document(data, sniff(data), 1, None, None, asdict(Options()))
