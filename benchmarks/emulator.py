@@ -1,6 +1,6 @@
 """Calls a second of the emulator, beside a canned grpc.aio server in the same run, client included.
 
-    python benchmarks/emulator.py [--calls 6000] [--json out.json]
+    python -m benchmarks.emulator [--calls 6000] [--json out.json]
 
 Prints one line a measurement, and the ratios that the issue of speed is judged by: one-page cached calls over gRPC
 (≥ 1,500/s on 2 cores where the canned server does about 2,100), over REST (≥ 400/s), 15-page replies, and the CPU of a

@@ -1,6 +1,6 @@
 """How well the offline engine reads: character error rate by folder against the ground truth of the corpus.
 
-    python benchmarks/quality.py [--corpus FOLDER] [--write docs/quality.md] [--only PART-OF-PATH]
+    python -m benchmarks.quality [--corpus FOLDER] [--write docs/quality.md] [--only PART-OF-PATH]
 
 Character error rate: Levenshtein distance ÷ length of the truth, after NFKC, with white space as one space, quotes and
 dashes made alike, and soft line breaks in words mended on both sides. "Words": share of the truth's words that were
@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from _common import table
 from rapidfuzz.distance import Levenshtein
 
+from benchmarks._common import table
 from docdask import sandbox
 from docdask.errors import DocumentError
 from docdask.service import message
@@ -220,7 +220,7 @@ def report(readings: list[Reading], scores: list[tuple[str, ...]]) -> str:
 
 _HEAD = """# How well the offline engine reads
 
-Made by `python benchmarks/quality.py --write docs/quality.md`. Error is the character error rate (Levenshtein distance
+Made by `python -m benchmarks.quality --write docs/quality.md`. Error is the character error rate (Levenshtein distance
 ÷ characters of the truth) in reading order; *words found* is in any order, so a low error with few words found can't
 be, and a high error with all words found is a matter of order, not of reading. Rows *against Document AI* compare with
 the text that Google's service returned for the same page: no truth, but what most users would have got. Seconds were

@@ -1,6 +1,6 @@
 """Scan speed and memory: the corpus, file by file in one child; a large folder of small files, listed only.
 
-    python benchmarks/scan.py [FOLDER] [--listed 200000]
+    python -m benchmarks.scan [FOLDER] [--listed 200000]
 
 Prints seconds, files a second, the slowest files, and the largest resident size of worker and child together. The
 goal is 200 corpus files in 20 s on two cores and less than 1.5 GB.
