@@ -13,7 +13,7 @@ from docdask.core.limits import OFFICE_TYPES
 from docdask.service.emulator.cache import BytesCache
 from docdask.service.emulator.documents import Document
 from docdask.service.emulator.masks import Tree, compile_mask, keep
-from docdask.service.emulator.recognition import Recogniser
+from docdask.service.emulator.recognition import AS_IT_COMES, Reading, Recogniser
 from docdask.service.emulator.shapes import shape
 
 
@@ -75,7 +75,11 @@ class Answers:
             data = b""
         else:
             data = await recogniser.document(
-                question.content, question.digest, question.mime_type, question.selection
+                question.content,
+                question.digest,
+                question.mime_type,
+                question.selection,
+                self._reading(question),
             )
         plain = question.processor_type == "OCR_PROCESSOR" and not (question.options or tree or question.uri)
         if plain and recogniser.ocr == "fast":
@@ -87,6 +91,18 @@ class Answers:
         options = self._options_type.FromString(question.options)
         made: bytes = await recogniser.run(_assemble, data, question, options, tree, office, images)
         return made
+
+    def _reading(self, question: Question) -> Reading:
+        """How ``ocr_config`` wants the pages read."""
+        if not question.options:
+            return AS_IT_COMES
+        options = self._options_type.FromString(question.options)
+        if not options.HasField("ocr_config"):
+            return AS_IT_COMES
+        config = options.ocr_config
+        hints = (hint.split("-")[0].lower() for hint in config.hints.language_hints)
+        languages = tuple(sorted({hint for hint in hints if len(hint) == 2 and hint.isalpha()}))
+        return Reading(not config.enable_native_pdf_parsing, languages)
 
     def _wants_images(self, question: Question, tree: Tree) -> bool:
         if question.imageless or self._recogniser.ocr == "fast" or question.mime_type in OFFICE_TYPES:

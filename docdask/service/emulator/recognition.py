@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from docdask import sandbox
@@ -17,13 +18,26 @@ from docdask.core.server.checks import CORRUPT_IMAGE, CORRUPT_PDF
 from docdask.core.server.status import Status, invalid
 from docdask.errors import DocumentError
 from docdask.model import PageRange
-from docdask.service.base import Request, load
+from docdask.service.base import Engine, Request, load
 from docdask.service.emulator import documents
 from docdask.service.emulator.cache import BytesCache
 from docdask.service.emulator.inspecting import Inspection
 from docdask.service.emulator.names import Refused
 
 _INSPECTION_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What ``ocr_config`` says about how pages are read."""
+
+    pixels_only: bool = False
+    """``ocr_config`` was sent without ``enable_native_pdf_parsing``: the text layer of a PDF is not used."""
+    languages: tuple[str, ...] = ()
+    """Language hints, two-letter codes."""
+
+
+AS_IT_COMES = Reading()
 
 
 class Recogniser:
@@ -42,6 +56,7 @@ class Recogniser:
     def __init__(self, ocr: str, threads: int, cache_bytes: int) -> None:
         self.ocr = ocr
         self._engine = None if ocr == "fast" else load(ocr)
+        self._readers: dict[Reading, Engine] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="emulator-ocr")
         self._documents = BytesCache(cache_bytes)
         self._inspections = BytesCache(8 * 2**20, lambda _: _INSPECTION_BYTES)
@@ -58,7 +73,12 @@ class Recogniser:
         return found
 
     async def document(
-        self, content: bytes, digest: str, mime_type: str, selection: Sequence[int] | None
+        self,
+        content: bytes,
+        digest: str,
+        mime_type: str,
+        selection: Sequence[int] | None,
+        reading: Reading = AS_IT_COMES,
     ) -> bytes:
         """Serialised Document of the selected pages, as the engine reads them.
 
@@ -68,9 +88,9 @@ class Recogniser:
             If the engine can't read the document.
         """
         pages = None if selection is None else tuple(selection)
-        key = (digest, mime_type, pages)
+        key = (digest, mime_type, pages, reading)
         found: bytes = await self._documents.get(
-            key, lambda: self._run(self._recognise, content, digest, mime_type, pages)
+            key, lambda: self._run(self._recognise, content, digest, mime_type, pages, reading)
         )
         return found
 
@@ -105,9 +125,22 @@ class Recogniser:
         except DocumentError:
             return 1, 0, 0, "corrupt-image" if mime_type.startswith("image/") else "corrupt-pdf"
 
-    def _recognise(self, content: bytes, digest: str, mime_type: str, pages: tuple[int, ...] | None) -> bytes:
+    def _reader(self, reading: Reading) -> Engine | None:
+        """Return the engine, made to read that way; only the offline engine can be told how."""
+        if self._engine is None or self._engine.name != "offline" or reading == AS_IT_COMES:
+            return self._engine
+        engine = self._readers.get(reading)
+        if engine is None:
+            options = {"ocr": "always" if reading.pixels_only else "auto", "languages": reading.languages}
+            engine = self._readers[reading] = load(self.ocr, options)
+        return engine
+
+    def _recognise(
+        self, content: bytes, digest: str, mime_type: str, pages: tuple[int, ...] | None, reading: Reading
+    ) -> bytes:
         try:
-            if self._engine is None or mime_type in OFFICE_TYPES:
+            engine = self._reader(reading)
+            if engine is None or mime_type in OFFICE_TYPES:
                 target = "docdask.service.emulator.fast:recognise"
                 made: bytes = sandbox.call(target, content, mime_type, pages)
                 return made
@@ -117,7 +150,7 @@ class Recogniser:
                 request = Request(
                     f"{digest[:24]}{part or ''}", f"emulator:{digest[:12]}", content, mime_type, part
                 )
-                result = self._engine.recognise(request)
+                result = engine.recognise(request)
                 if not isinstance(result, bytes):
                     result = asyncio.run(_await(result))
                 parts.append(result)
@@ -130,8 +163,9 @@ class Recogniser:
         await self._documents.drain()
         await self._inspections.drain()
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
-        if self._engine is not None:
-            self._engine.close()
+        for engine in (self._engine, *self._readers.values()):
+            if engine is not None:
+                engine.close()
 
     def clear(self) -> None:
         """Forget what was read."""
