@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from docdask.engine.handle import RunHandle
     from docdask.engine.pool import Pool
     from docdask.monitor.views import Catalog, Plan
+    from docdask.reporting.opened import RunResult
     from docdask.service.base import Engine
     from docdask.store.run import RunDirectory
     from docdask.tables.result import Result
@@ -146,7 +147,7 @@ def run(
     on_plan: Callable[[Plan], None] = lambda _plan: None,
     progress: Callable[[dict[str, Any]], None] | None = None,
     **setting: Any,
-) -> Result | RunHandle:
+) -> RunResult | RunHandle:
     """Recognise documents, store the results and write the tables; goes on where it stopped.
 
     Parameters
@@ -168,7 +169,7 @@ def run(
 
     Returns
     -------
-    Result or RunHandle
+    RunResult or RunHandle
         The result when it has ended; with ``wait=False`` a handle with ``status()``, ``wait()``, ``stop()``.
 
     Raises
@@ -179,7 +180,7 @@ def run(
         If another driver works on this run in another way.
     """
     from docdask.monitor.views import Plan
-    from docdask.tables.result import Result
+    from docdask.reporting.opened import RunResult
 
     way = _Way(settings_module.load(**setting), cluster, client, tuple(passwords), storage_options)
     url = what.url if isinstance(what, Plan) else _as_run(what, to)
@@ -197,21 +198,21 @@ def run(
     if not wait:
         return handle
     _wait(handle, progress)
-    return Result(handle.url)
+    return RunResult(handle.url)
 
 
-def open(url: str | Path) -> Result:  # noqa: A001 - docdask.open(RUN) reads as what it does
-    """Result of a run: frames, documents, ``map``, ``show``; right at any moment, also while it runs.
+def open(url: str | Path) -> RunResult:  # noqa: A001 - docdask.open(RUN) reads as what it does
+    """Result of a run: frames, documents, ``map``, ``show``, charts, report; right at any moment, also while it runs.
 
     Raises
     ------
     RunNotFound
         If there is no run at ``url``.
     """
+    from docdask.reporting.opened import RunResult
     from docdask.store.run import RunDirectory
-    from docdask.tables.result import Result
 
-    return Result(RunDirectory.open(str(url)).url)
+    return RunResult(RunDirectory.open(str(url)).url)
 
 
 def status(url: str | Path) -> dict[str, Any]:

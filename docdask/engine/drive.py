@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from docdask.engine import graph, planning, work
@@ -132,7 +132,7 @@ def _drive(
         except ClusterError:
             if cluster != "local" or client is not None or restart == RESTARTS or stop.is_set():
                 raise
-            status.progress.live_pages.clear()
+            status.progress.forget_open()
         finally:
             pool.close()
 
@@ -160,6 +160,7 @@ def _work_off(
             if stop.is_set():
                 return
             open_units[0] += len(branch.unit_ids)
+            progress.open(branch.partition, branch.pages, branch.expected_s)
             yield branch
 
     def width() -> int:
@@ -178,11 +179,7 @@ def _work_off(
         status.begin()
         for branch, tally in pool.window(supply(), submit, inline, width, idle):
             open_units[0] -= len(branch.unit_ids)
-            for key in [key for key in progress.live_pages if key[0] == branch.partition]:
-                del progress.live_pages[key]
-            if not tally.stopped:
-                progress.documents += len(branch.rows)
-                progress.pages += branch.pages
+            progress.ended(branch.partition, 0 if tally.stopped else len(branch.rows))
             progress.units_failed += tally.failed
             progress.units_again += tally.again
             progress.call_seconds += tally.seconds
@@ -199,7 +196,7 @@ def _progress_events(pool: Pool, token: str, progress: Any) -> Iterator[None]:
 
     def heard(event: tuple[float, dict[str, Any]]) -> None:
         told = event[1]
-        progress.live_pages[told["partition"], told["task"]] = told["pages"]
+        progress.heard(told["partition"], told["task"], told["pages"])
 
     topic = f"docdask-{token}"
     pool.client.subscribe_topic(topic, heard)
@@ -249,24 +246,26 @@ def _call_worker(pool: Pool, engine: base.Engine, cluster: str, settings: Settin
 # -- books -------------------------------------------------------------------------------------------------------------
 
 
-def _done(run: RunDirectory, planned: dict[int, tuple[int, int]]) -> set[int]:
+def _done(run: RunDirectory, planned: dict[int, tuple[int, int, float]]) -> set[int]:
     """Partitions all of whose documents have their rows."""
     from docdask.tables import build
 
     decided = build.decided(run)
-    return {number for number, (documents, _) in planned.items() if decided.get(number, 0) >= documents}
+    return {number for number, (documents, *_) in planned.items() if decided.get(number, 0) >= documents}
 
 
-def _account(status: StatusWriter, planned: dict[int, tuple[int, int]], done: set[int]) -> int:
+def _account(status: StatusWriter, planned: dict[int, tuple[int, int, float]], done: set[int]) -> int:
     """Set the totals; returns how many documents are left to do."""
     p = status.progress
-    p.documents_total, p.pages_total = (
-        (sum(counts) for counts in zip(*planned.values(), strict=True)) if planned else (0, 0)
-    )
-    p.documents = sum(planned[number][0] for number in done)
-    p.pages = sum(planned[number][1] for number in done)
+    p.documents_total, p.pages_total, p.work_total_s = _sums(planned.values())
+    p.documents, p.pages, p.work_done_s = _sums(planned[number] for number in done)
     status.write()
     return p.documents_total - p.documents
+
+
+def _sums(counts: Iterable[tuple[int, int, float]]) -> tuple[int, int, float]:
+    listed = list(counts)
+    return sum(c[0] for c in listed), sum(c[1] for c in listed), sum(c[2] for c in listed)
 
 
 def _drop_superseded(run: RunDirectory) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from docdask import errors
 from docdask.engine import status as status_file
-from docdask.engine import work
+from docdask.engine import telling, work
 from docdask.errors import DocdaskError, RunFailed
 from docdask.store.run import RunDirectory
 
@@ -150,7 +150,19 @@ class RunHandle:
 
     def __repr__(self) -> str:
         found = self.status()
-        return f"<RunHandle {self.url}: {found['state']}, {found.get('documents', 0)} of {found.get('documents_total', '?')} documents>"
+        return f"<docdask run {self.url}: {': '.join(filter(None, (found['state'], telling.counts(found))))}>"
+
+    def _repr_html_(self) -> str:
+        return telling.html(self.status())
+
+    def _ipython_display_(self) -> None:
+        """In a notebook: how the run is, kept true below the cell while the notebook goes on."""
+        if not telling.in_notebook():
+            print(repr(self))
+            return
+        shown = telling.Live(self.status())
+        if self.running():
+            shown.follow(self.status, self.running)
 
 
 class DriverThread(threading.Thread):

@@ -38,13 +38,47 @@ class Progress:
     call_seconds: float = 0.0
     work_total_s: float = 0.0
     work_done_s: float = 0.0
-    live_pages: dict[tuple[int, int], int] = field(default_factory=dict)
-    """Pages done by tasks of branches that have not ended, by (partition, task)."""
+    _open: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """Branches that are submitted and have not ended: partition → (pages, expected seconds)."""
+    _live_pages: dict[tuple[int, str], int] = field(default_factory=dict)
+    """Pages done by tasks of open branches, by (partition, task)."""
 
-    @property
-    def pages_now(self) -> int:
-        """Pages done, those of open branches included."""
-        return min(self.pages_total, self.pages + sum(self.live_pages.values()))
+    def open(self, partition: int, pages: int, expected_s: float) -> None:
+        """A branch is submitted."""
+        self._open[partition] = (pages, expected_s)
+
+    def heard(self, partition: int, task: str, pages: int) -> None:
+        """A task of a branch says how many pages it has done; what arrives after the branch's end is too late."""
+        if partition in self._open:
+            self._live_pages[partition, task] = pages
+
+    def ended(self, partition: int, documents: int) -> None:
+        """A branch has ended; no documents: it was stopped before its end."""
+        pages, expected_s = self._open.pop(partition)
+        for key in [key for key in self._live_pages if key[0] == partition]:
+            del self._live_pages[key]
+        if documents:
+            self.documents += documents
+            self.pages += pages
+            self.work_done_s += expected_s
+
+    def forget_open(self) -> None:
+        """The cluster is gone: what was open will be submitted again."""
+        self._open.clear()
+        self._live_pages.clear()
+
+    def now(self) -> tuple[int, float]:
+        """Pages and expected seconds of work that are done, what open branches did included."""
+        live: dict[int, int] = {}
+        # A copy: tasks are heard in another thread.
+        for (partition, _), pages in list(self._live_pages.items()):
+            live[partition] = live.get(partition, 0) + pages
+        pages_now, work_s = self.pages, self.work_done_s
+        for partition, pages in live.items():
+            of_branch, expected_s = self._open.get(partition, (0, 0.0))
+            pages_now += min(pages, of_branch)
+            work_s += expected_s * min(1.0, pages / of_branch) if of_branch else 0.0
+        return min(self.pages_total, pages_now), work_s
 
 
 class StatusWriter:
@@ -67,12 +101,17 @@ class StatusWriter:
         self._every_s = 1.0 if run.local else 5.0
         self._written = 0.0
         self._began: float | None = None
-        self._seen: deque[tuple[float, int, float]] = deque(maxlen=240)
+        self._work_before_s = 0.0
+        self._most_pages = 0
+        self._seen: deque[tuple[float, int]] = deque(maxlen=240)
 
     def begin(self) -> None:
         """The first branch is about to be submitted: the clock of the run starts."""
-        self._began = time.monotonic()
-        self.facts["started_at"] = _now()
+        if self._began is None:  # not so when the cluster was started again
+            self._began = time.monotonic()
+            self._work_before_s = self.progress.work_done_s
+            self.facts["started_at"] = _now()
+        self._seen.clear()
         self.set("running")
 
     def set(self, state: State, **facts: Any) -> None:
@@ -90,7 +129,10 @@ class StatusWriter:
         """Write the file."""
         now = self._written = time.monotonic()
         p = self.progress
-        self._seen.append((now, p.pages_now, p.work_done_s))
+        pages, _ = p.now()
+        # Pages of a branch that is made again after a worker died are not counted backwards.
+        pages = self._most_pages = max(pages, self._most_pages) if self.state == "running" else pages
+        self._seen.append((now, pages))
         session = []
         if self._began is not None:
             session = [
@@ -105,7 +147,7 @@ class StatusWriter:
                 "updated_at": _now(),
                 "documents": p.documents,
                 "documents_total": p.documents_total,
-                "pages": p.pages_now,
+                "pages": pages,
                 "pages_total": p.pages_total,
                 "failed": p.units_failed,
                 "pages_per_minute": self._rate(),
@@ -117,18 +159,19 @@ class StatusWriter:
     def _rate(self) -> float | None:
         if len(self._seen) < 2 or self.state not in ("running", "stopping"):
             return None
-        (start, pages, _), (end, now, _) = self._seen[0], self._seen[-1]
-        return 60 * (now - pages) / (end - start) if end > start else None
+        (start, pages), (end, now) = self._seen[0], self._seen[-1]
+        return 60 * max(0, now - pages) / (end - start) if end > start else None
 
     def _eta(self) -> float | None:
+        """Seconds left, from the share of the expected work that this session has done; None before that is 2 %."""
         p = self.progress
-        if self.state != "running" or self._began is None or not p.pages_total:
+        if self.state != "running" or self._began is None:
             return None
-        share = p.pages_now / p.pages_total
-        spent = time.monotonic() - self._began
-        if share >= 1:
+        left_s, done_s = p.work_total_s - p.now()[1], p.now()[1] - self._work_before_s
+        if left_s <= 0:
             return 0.0
-        return spent * (1 - share) / share if share > 0.02 else None
+        spent = time.monotonic() - self._began
+        return spent * left_s / done_s if done_s > 0.02 * (left_s + done_s) else None
 
 
 def _now() -> str:

@@ -153,7 +153,7 @@ def recognise(
     run = _run(job.url)
     engine = _engine(job.engine, json.dumps(job.options, sort_keys=True))
     finished = run.results().finished(partition)
-    tally, report = Tally(), _Reporter(job.run, partition)
+    tally, report = Tally(), _Reporter(job.run, partition, units)
     for unit in units:
         if unit.unit_id in finished:
             tally.again += 1
@@ -177,7 +177,7 @@ def call(job: Job, partition: int, units: Sequence[Unit], *, careful: bool = Fal
     run = _run(job.url)
     engine = _engine(job.engine, json.dumps(job.options, sort_keys=True))
     finished = run.results().finished(partition)
-    tally, report = Tally(), _Reporter(job.run, partition)
+    tally, report = Tally(), _Reporter(job.run, partition, units)
 
     async def one(unit: Unit) -> None:
         async with gate:
@@ -463,8 +463,10 @@ def _worker_name() -> str:
 class _Reporter:
     """Tells the driver how far the task is, at most once a second."""
 
-    def __init__(self, run: str, partition: int) -> None:
+    def __init__(self, run: str, partition: int, units: Sequence[Unit]) -> None:
         self.topic, self.partition, self.last = f"docdask-{run}", partition, time.monotonic()
+        # The tasks of a branch have no unit in common, and a task that is tried again has the same ones.
+        self.task = units[0].unit_id if units else ""
 
     def __call__(self, tally: Tally, *, last: bool = False) -> None:
         now = time.monotonic()
@@ -478,7 +480,7 @@ class _Reporter:
                 self.topic,
                 {
                     "partition": self.partition,
-                    "task": threading.get_ident(),
+                    "task": self.task,
                     "pages": tally.pages,
                     "units": tally.units,
                 },

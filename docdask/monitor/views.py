@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import html
+import shutil
+import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from docdask.monitor.progress import duration
+from docdask.engine.telling import counted, duration
 from docdask.store.run import RunDirectory
+from docdask.tables import card
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_STATES = {"ready": card.GREEN, "quarantined": card.RED, "skipped": card.ORANGE}
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Catalog:
 
     def _facts(self) -> list[tuple[str, str]]:
         s = self.summary()
-        return [
+        facts = [
             ("documents", f"{s['inputs']:,} ({size(s['size_bytes'])}), {s['inspected']:,} read now"),
             ("pages", f"{s['pages']:,}"),
             ("states", _counted(s["states"])),
@@ -48,14 +54,41 @@ class Catalog:
             ("kinds (a guess)", _counted(s["kinds"])),
             ("problems", _counted(s["problems"]) or "none"),
         ]
+        return [(name, value) for name, value in facts if value]
 
     def __str__(self) -> str:
         return _text(self._facts())
 
     def _repr_html_(self) -> str:
-        shown = ["name", "mime_type", "pages", "kind", "state", "problem", "reason", "action"]
-        return _html("Catalog", self._facts()) + str(
-            self.frame[shown].head(50).to_html(index=False, na_rep="", escape=True)
+        s = self.summary()
+        figures = [
+            (f"{s['inputs']:,}", "documents"),
+            (f"{s['pages']:,}", "pages"),
+            (size(s["size_bytes"]), "in all"),
+        ]
+        told_above = {"documents", "pages", "states"}
+        rows = [fact for fact in self._facts() if fact[0] not in told_above]
+        states = [
+            (n / max(s["inputs"], 1), _STATES.get(name, card.GREY), f"{n:,} {name}")
+            for name, n in s["states"].items()
+        ]
+        shown = self.frame[["name", "mime_type", "pages", "kind", "state", "problem", "reason", "action"]]
+        more = len(shown) - 50
+        return (
+            card.frame(
+                "catalog",
+                self.url or "",
+                f"{s['inspected']:,} read now",
+                card.numbers(figures),
+                card.bar(states),
+                _rows(rows),
+            )
+            + str(shown.head(50).dropna(axis=1, how="all").to_html(index=False, na_rep="", escape=True))
+            + (
+                f"<div>and {counted(more, 'more document')}; all are in <code>.frame</code></div>"
+                if more > 0
+                else ""
+            )
         )
 
 
@@ -91,42 +124,60 @@ class Plan:
                 ("pages", interval(estimate["pages"], "pages")),
                 (
                     "expected time",
-                    f"{interval(estimate['expected_s'])} on {s['workers']} workers; {s['speed_note']}",
+                    f"{interval(estimate['expected_s'])} on {counted(s['workers'], 'worker')}; {s['speed_note']}",
                 ),
                 ("set aside", interval(estimate["aside"], "documents")),
             ]
-        work = (
-            f"{s['new']:,} documents, {s['new_pages']:,} pages ({s['new_text_pages']:,} by their text layer)"
-        )
         facts = [
             ("run", self.url),
             ("engine", f"{s['engine']}; {s['engine_note']}"),
             ("documents", f"{s['inputs']:,} ({size(s['size_bytes'])})"),
-            ("to do", work if s["new"] else "nothing new"),
+            ("to do", self._work()),
             (
                 "expected time",
-                f"{duration(s['expected_s'])} on {s['workers']} workers in {s['partitions']} partitions; {s['speed_note']}",
+                f"{duration(s['expected_s'])} on {counted(s['workers'], 'worker')}, in {counted(s['partitions'], 'partition')}",
             ),
+            ("known from", s["speed_note"]),
             ("decided by", s["decides"]),
         ]
+        if not s["new"]:
+            facts = [fact for fact in facts if fact[0] not in ("expected time", "known from", "decided by")]
         if s["duplicates"]:
-            facts.append(
-                ("duplicates", f"{s['duplicates']:,} have the bytes of another one and are done once")
-            )
+            facts.append(("duplicates", f"{s['duplicates']:,} with the bytes of another document, done once"))
         facts.extend((f"{a['outcome']}", f"{a['documents']:,}: {a['reason']}") for a in s["aside"])
         return facts
+
+    def _work(self) -> str:
+        s = self.summary
+        if not s["new"]:
+            return "nothing new"
+        by_text = f" ({s['new_text_pages']:,} by their text layer)" if s["new_text_pages"] else ""
+        return f"{counted(s['new'], 'document')}, {counted(s['new_pages'], 'page')}{by_text}"
 
     def __str__(self) -> str:
         return _text(self._facts())
 
     def _repr_html_(self) -> str:
-        return _html("Plan", self._facts())
+        s = self.summary
+        rows = [fact for fact in self._facts() if fact[0] not in ("run", "engine", "documents")]
+        note = _rows([("engine", s["engine_note"]), *rows])
+        if "estimate" in s:
+            return card.frame("plan, estimated from a sample", self.url, s["engine"], note)
+        figures = [
+            (f"{s['inputs']:,}", "document" if s["inputs"] == 1 else "documents"),
+            (f"{s['new_pages']:,}", "page to do" if s["new_pages"] == 1 else "pages to do"),
+            (duration(s["expected_s"]), "expected time"),
+            (f"{s['workers']:,}", "worker" if s["workers"] == 1 else "workers"),
+        ]
+        if not s["new"]:
+            figures = figures[:2]
+        return card.frame("plan", self.url, s["engine"], card.numbers(figures), note)
 
 
 def told(summary: dict[str, Any]) -> str:
     """What became of the documents and how fast, in one or two lines, from a run's summary."""
     text = (
-        f"{summary['inputs']:,} documents: {summary['stored']:,} stored, {summary['quarantined']:,} quarantined, "
+        f"{counted(summary['inputs'], 'document')}: {summary['stored']:,} stored, {summary['quarantined']:,} quarantined, "
         f"{summary['skipped']:,} skipped, {summary['pending']:,} pending"
     )
     if summary.get("wall_s"):
@@ -137,7 +188,7 @@ def told(summary: dict[str, Any]) -> str:
         )
         speed = f"{summary['speedup']:.1f}x one after another" if summary.get("speedup") else ""
         more = ", ".join(part for part in (rate, speed) if part)
-        text += f"\n{summary['pages']:,} pages in {duration(summary['wall_s'])}" + (
+        text += f"\n{counted(summary['pages'], 'page')} in {duration(summary['wall_s'])}" + (
             f": {more}" if more else ""
         )
     return text
@@ -164,14 +215,21 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _text(facts: list[tuple[str, str]]) -> str:
-    width = max(len(name) for name, _ in facts)
-    return "\n".join(f"{name.rjust(width)}  {value}" for name, value in facts)
+    """Names on the left, values on the right, wrapped to the terminal; long paths stay whole, so that they can be copied."""
+    indent = max(len(name) for name, _ in facts) + 2
+    width = max(60, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    lines = []
+    for name, value in facts:
+        wrapped = textwrap.wrap(value, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
+        lines.append(f"{name.rjust(indent - 2)}  {wrapped[0]}")
+        lines.extend(" " * indent + line for line in wrapped[1:])
+    return "\n".join(lines)
 
 
-def _html(title: str, facts: list[tuple[str, str]]) -> str:
-    rows = "".join(
-        f'<tr><th style="text-align:right;padding:2px 10px 2px 0;font-weight:600;vertical-align:top">{html.escape(name)}</th>'
-        f'<td style="text-align:left;padding:2px 0">{html.escape(value)}</td></tr>'
+def _rows(facts: list[tuple[str, str]]) -> str:
+    """Names and values as a grid, which a notebook does not stripe as it does tables."""
+    cells = "".join(
+        f'<div style="opacity:.75;text-align:right">{html.escape(name)}</div><div>{html.escape(value)}</div>'
         for name, value in facts
     )
-    return f'<div style="font-family:system-ui,sans-serif;font-size:13px"><b>{html.escape(title)}</b><table style="border:0">{rows}</table></div>'
+    return f'<div style="display:grid;grid-template-columns:max-content 1fr;gap:2px 12px;margin-top:4px">{cells}</div>'

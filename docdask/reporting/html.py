@@ -22,8 +22,9 @@ from docdask.reporting import content
 from docdask.reporting.content import Report
 from docdask.reporting.fontset import FontSet
 
-_ROLES = ("ink", "muted", "grid", "first", "second", "third", "bad", "doubtful", "quiet")
-_LIGHT = {getattr(LIGHT, role): role for role in _ROLES}
+#: Names of the colours of a chart, as CSS variables and as fields of a theme.
+ROLES = ("ink", "muted", "grid", "first", "second", "third", "bad", "doubtful", "quiet")
+_LIGHT = {getattr(LIGHT, role): role for role in ROLES}
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #fff; --wash: #f4f6f8; --brand: #005a8e; --band: #005a8e;
@@ -78,7 +79,7 @@ def _data(text: str) -> str:
     return f"<bdi>{_clean(text)}</bdi>"
 
 
-def _svg(figure: Any, name: str, label: str) -> str:
+def inline_svg(figure: Any, name: str, label: str) -> str:
     """Figure as inline SVG: text stays text, colours follow the page."""
     buffer = io.StringIO()
     import matplotlib as mpl
@@ -161,7 +162,7 @@ def _block(block: Any, report: Report, figures: Mapping[str, Any]) -> str:
         case content.Grid():
             return _grid(block)
         case content.Chart(name=name, caption=caption):
-            return f"<figure>{_svg(figures[name], name, caption)}<figcaption>{_clean(caption)}</figcaption></figure>"
+            return f"<figure>{inline_svg(figures[name], name, caption)}<figcaption>{_clean(caption)}</figcaption></figure>"
         case content.Pictures(pictures=pictures):
             inner = "".join(
                 f'<img alt="{_clean(p.label)}" width="{p.width}" height="{p.height}" src="data:image/png;base64,{base64.b64encode(p.png).decode()}">'
@@ -199,7 +200,7 @@ def render(report: Report, tables: Mapping[str, pd.DataFrame]) -> str:
         Frames by name, for the charts.
     """
     colours = {
-        name: " ".join(f"--{role}: {getattr(theme, role)};" for role in _ROLES)
+        name: " ".join(f"--{role}: {getattr(theme, role)};" for role in ROLES)
         for name, theme in (("light", LIGHT), ("dark", DARK))
     }
     faces, colours["carried"] = _fonts(report)

@@ -38,7 +38,7 @@ class Result:
         self._frames: dict[str, tuple[Any, pd.DataFrame]] = {}
 
     def __reduce__(self) -> tuple[type[Result], tuple[str]]:
-        return Result, (self.url,)
+        return type(self), (self.url,)
 
     @property
     def url(self) -> str:

@@ -1,0 +1,141 @@
+"""How far a run is, in words and as HTML: one status in, what a person reads out.
+
+Rules: no number that jumps (what is left is rounded to what is known), no plural of one, nothing about what is not known.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from docdask.tables import card
+
+_COLOURS = {
+    "finished": card.GREEN,
+    "failed": card.RED,
+    "interrupted": card.RED,
+    "stopped": card.ORANGE,
+    "stopping": card.ORANGE,
+}
+
+
+def counts(status: dict[str, Any]) -> str:
+    """``7 of 12 documents, 20 of 54 pages, 33 pages/min, 1 failed``."""
+    parts = []
+    if status.get("documents_total"):
+        parts.append(f"{status.get('documents', 0):,} of {counted(status['documents_total'], 'document')}")
+    if status.get("pages_total"):
+        parts.append(f"{status.get('pages', 0):,} of {counted(status['pages_total'], 'page')}")
+    if (status.get("pages_per_minute") or 0) >= 0.5:
+        parts.append(f"{status['pages_per_minute']:,.0f} pages/min")
+    if status.get("failed"):
+        parts.append(f"{status['failed']:,} failed")
+    return ", ".join(parts)
+
+
+def left(status: dict[str, Any]) -> str:
+    """``about 40 s left``; empty where that is not known or nothing is left."""
+    eta_s = status.get("eta_s")
+    if not eta_s or status.get("state") != "running":
+        return ""
+    if eta_s < 5:
+        return "a few seconds left"
+    return f"about {duration(5 * round(eta_s / 5) if eta_s < 60 else eta_s)} left"
+
+
+def duration(seconds: float) -> str:
+    """``4.5 s``, ``45 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``; two figures are enough for a person."""
+    if seconds < 9.95 and seconds != round(seconds):
+        return f"{max(seconds, 0.1):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 page``, ``2 pages``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def html(status: dict[str, Any]) -> str:
+    """HTML of a status: readable on light and dark, no scripts."""
+    state = str(status["state"])
+    total = status.get("pages_total") or 0
+    pages = min(status.get("pages", 0), total)
+    figures = []
+    if status.get("documents_total"):
+        figures.append((f"{status.get('documents', 0):,} of {status['documents_total']:,}", "documents"))
+    if total:
+        figures.append((f"{pages:,} of {total:,}", "pages"))
+    if (status.get("pages_per_minute") or 0) >= 0.5:
+        figures.append((f"{status['pages_per_minute']:,.0f}", "pages/min"))
+    if remaining := left(status):
+        figures.append((remaining.removesuffix(" left"), "left"))
+    if status.get("failed"):
+        figures.append((f"{status['failed']:,}", "failed"))
+    colour = _COLOURS.get(state, card.BLUE)
+    parts = [
+        card.numbers(figures) if figures else "",
+        card.bar([(pages / total if total else 0.0, colour, state)]),
+    ]
+    error = status.get("error")
+    if error:
+        parts.append(
+            f'<div style="margin-top:6px"><b>{escape(str(error.get("message")))}</b><br>→ {escape(str(error.get("remedy")))}</div>'
+        )
+    return card.frame("run", str(status.get("run", "")), _dashboard(status), *parts)
+
+
+def _dashboard(status: dict[str, Any]) -> str:
+    if not status.get("dashboard") or status["state"] not in ("running", "stopping"):
+        return ""
+    return f'<a href="{escape(str(status["dashboard"]), quote=True)}" target="_blank">Dask dashboard</a>'
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and shell.__class__.__name__ == "ZMQInteractiveShell"
+
+
+class Live:
+    """A status below a notebook's cell that is drawn again as it changes."""
+
+    def __init__(self, status: dict[str, Any]) -> None:
+        from IPython.display import HTML, display
+
+        self._html, self._last = HTML, html(status)
+        self._display = display(HTML(self._last), display_id=True)
+
+    def __call__(self, status: dict[str, Any]) -> None:
+        """Draw it again, if it says something else."""
+        now = html(status)
+        if now != self._last:
+            self._last = now
+            self._display.update(self._html(now))
+
+    def follow(self, ask: Callable[[], dict[str, Any]], running: Callable[[], bool]) -> threading.Thread:
+        """Keep it true in a thread until the run has ended, so that the notebook can go on."""
+
+        def body() -> None:
+            pause = threading.Event()
+            while running():
+                self(ask())
+                pause.wait(1.0)
+            self(ask())
+
+        thread = threading.Thread(target=body, name="docdask-follow", daemon=True)
+        thread.start()
+        return thread
