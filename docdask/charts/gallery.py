@@ -62,8 +62,20 @@ def draw(name: str, frame: pd.DataFrame) -> Any:
 
     chart = CHARTS[name]
     figure = Figure(figsize=(chart.width_in, chart.height_in), layout="constrained")
-    chart.draw(frame, figure.subplots())
+    ax = chart.draw(frame, figure.subplots())
+    figure.set_figheight(max(chart.height_in, _room_for_labels_in(ax)))
     return figure
+
+
+def _room_for_labels_in(ax: Any) -> float:
+    """Height in inches at which the words along a categorical axis do not run into each other."""
+    from matplotlib.ticker import FixedLocator
+
+    if not isinstance(ax.yaxis.get_major_locator(), FixedLocator):
+        return 0.0
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    return 1.0 + 0.16 * lines + 0.1 * len(labels)
 
 
 def all(  # noqa: A001 - charts.all() reads as what it does
