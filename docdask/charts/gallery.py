@@ -73,9 +73,10 @@ def _room_for_labels_in(ax: Any) -> float:
 
     if not isinstance(ax.yaxis.get_major_locator(), FixedLocator):
         return 0.0
-    labels = [label.get_text() for label in ax.get_yticklabels()]
-    lines = sum(label.count("\n") + 1 for label in labels)
-    return 1.0 + 0.16 * lines + 0.1 * len(labels)
+    labels = ax.get_yticklabels()
+    lines = sum(label.get_text().count("\n") + 1 for label in labels)
+    line_in = max((label.get_size() for label in labels), default=0.0) / 72
+    return 1.0 + line_in * (1.4 * lines + 0.9 * len(labels))
 
 
 def all(  # noqa: A001 - charts.all() reads as what it does
