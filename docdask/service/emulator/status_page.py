@@ -24,7 +24,7 @@ h2 { font-size: 15px; margin: 30px 0 8px } p { margin: 0; color: var(--soft) }
 .scroll { overflow-x: auto; background: var(--paper); border: 1px solid var(--line); border-radius: 8px }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: 7px 12px; border-top: 1px solid var(--line); vertical-align: top }
-th { color: var(--soft); font-weight: 500; border-top: 0; white-space: nowrap } td.n { text-align: right }
+th { color: var(--soft); font-weight: 500; border-top: 0; white-space: nowrap } td.n, th.n { text-align: right }
 .bar { display: inline-block; width: 140px; height: 8px; border-radius: 4px; background: var(--line); margin-right: 8px }
 .bar i { display: block; height: 8px; border-radius: 4px; background: var(--bar) } .bar i.full { background: var(--bad) }
 code { font: 13px ui-monospace, "Noto Sans Mono", monospace } a { color: var(--bar) } .none { padding: 12px 14px; color: var(--soft) }
@@ -45,7 +45,8 @@ def render(
     )
     server = config.server
     window = f"{server.window} window"
-    about = f"{window} · speed ×{config.speed:g} · text by {config.ocr} · faults: {active or 'none'}"
+    reader = "made-up text" if config.ocr == "fast" else f"{config.ocr} engine"
+    about = f"{window} · speed ×{config.speed:g} · {reader} · faults: {active or 'none'}"
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Document AI emulator</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="3">
 <style>{_STYLE}</style></head><body><main>
@@ -82,7 +83,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> st
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     if not body:
         return f'<div class="none">{empty}</div>'
-    return f"<table><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>{body}</table>"
+    heads = "".join(f"<th{' class=n' if name == 'calls' else ''}>{name}</th>" for name in head)
+    return f"<table><tr>{heads}</tr>{body}</table>"
 
 
 def _cell(value: Any) -> str:
@@ -117,12 +119,25 @@ def _counts(stats: Mapping[str, Any]) -> str:
 
 
 def _errors(errors: Sequence[Mapping[str, Any]]) -> str:
-    def row(error: Mapping[str, Any]) -> Sequence[str]:
+    """Latest first; the same refusal again is one row with a count."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for error in reversed(errors):
         place = "/".join(part for part in (error["location"], error["processor"]) if part)
         text = error.get("message") or (f"fault: {error['fault']}" if error.get("fault") else "")
-        return (_cell(error["time"][11:19]), _cell(error["method"]), _cell(place),
-                f"<td><code>{escape(error['code'])}</code></td>", _cell(text[:240]))  # fmt: skip
+        groups.setdefault((error["method"], place, error["code"], text), []).append(error["time"][11:19])
+
+    def row(group: tuple[tuple[str, ...], list[str]]) -> Sequence[str]:
+        (method, place, code, text), times = group
+        often = f" (×{len(times)})" if len(times) > 1 else ""
+        short = text if len(text) <= 160 else f"{text[:159]}…"
+        return (
+            _cell(times[0]),
+            _cell(method),
+            _cell(place),
+            f"<td><code>{escape(code)}</code>{often}</td>",
+            _cell(short),
+        )
 
     return _table(
-        ("time", "method", "processor", "code", "message"), map(row, reversed(errors)), "Nothing was refused."
+        ("time", "method", "processor", "code", "message"), map(row, groups.items()), "Nothing was refused."
     )

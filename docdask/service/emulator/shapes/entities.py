@@ -239,7 +239,7 @@ def _supplier(writer: Entities, lines: list[Piece]) -> None:
 
 
 _COLUMNS = (
-    ("quantity", re.compile(r"(?i)^(?:qty|quantity|hours|units?)\b|menge|quantit")),
+    ("quantity", re.compile(r"(?i)^(?:qty|quantity|hours|units?)\b|menge|quantité")),
     ("unit_price", re.compile(r"(?i)unit\s*price|price|rate|einzelpreis|prix")),
     ("amount", re.compile(r"(?i)amount|total|sum|betrag|montant")),
     ("product_code", re.compile(r"(?i)\bcode\b|sku|item\s*(?:no|#)|artikel")),
