@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def test_a_wheel_in_a_fresh_environment_runs_the_main_job(tmp_path):
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)], check=True, capture_output=True
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
     )
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "venv", with_pip=True)
@@ -26,7 +28,11 @@ def test_a_wheel_in_a_fresh_environment_runs_the_main_job(tmp_path):
     subprocess.run([*install, "--requirement", str(ROOT / "requirements" / "run.txt")], check=True)
     subprocess.run([*install, "--no-deps", str(wheel)], check=True)
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    environment |= {"DOCDASK_STATE": str(tmp_path / "state"), "DOCDASK_IDLE_S": "2", "DOCDASK_DASHBOARD_PORT": "0"}
+    environment |= {
+        "DOCDASK_STATE": str(tmp_path / "state"),
+        "DOCDASK_IDLE_S": "2",
+        "DOCDASK_DASHBOARD_PORT": "0",
+    }
     told = subprocess.run(
         [str(tmp_path / "venv" / "bin" / "docdask"), "demo", "out", "--json"],
         cwd=tmp_path, env=environment, check=True, capture_output=True, text=True,

@@ -75,8 +75,8 @@ def _room_for_labels_in(ax: Any) -> float:
         return 0.0
     labels = ax.get_yticklabels()
     lines = sum(label.get_text().count("\n") + 1 for label in labels)
-    line_in = max((label.get_size() for label in labels), default=0.0) / 72
-    return 1.0 + line_in * (1.4 * lines + 0.9 * len(labels))
+    line_in: float = max((label.get_size() for label in labels), default=0.0) / 72
+    return float(1.0 + line_in * (1.4 * lines + 0.9 * len(labels)))
 
 
 def all(  # noqa: A001 - charts.all() reads as what it does
