@@ -494,3 +494,24 @@ def test_no_more_batches_run_than_there_are_slots(steps, wait):
         assert running <= 5
         assert not waiting or running == 5
         assert model.books.pages_billed == billed
+
+
+def test_a_call_that_fails_at_the_work_itself_is_taken_back():
+    model = service()
+    verdict = model.process(ocr(pages=4), 0)
+    model.failed("OCR_PROCESSOR", verdict, "INTERNAL")
+    assert (model.books.calls_ok, model.books.calls_refused, model.books.pages_billed) == (0, 1, 0)
+    assert model.books.codes == {"OK": 0, "INTERNAL": 1}
+    again = model.process(ocr(), 1)
+    model.reset()
+    model.failed("OCR_PROCESSOR", again, "INTERNAL")
+    assert model.books.pages_billed == 0
+
+
+def test_remembered_calls_count_against_the_quota_again():
+    model = service(limits=DEFAULT_BOOK.override({"online_requests": 2, "online_pages": 3}))
+    model.remember(ocr(), "ProcessDocument", 0)
+    model.remember(ocr(processor="custom-extractor", pages=3), "ProcessDocument", 0)
+    assert model.process(ocr(), 1).ok
+    assert not model.process(ocr(), 2).ok
+    assert not model.process(ocr(processor="custom-extractor"), 3).ok

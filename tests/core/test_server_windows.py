@@ -113,6 +113,18 @@ def test_memory_of_a_sliding_window_is_bounded_by_its_limit():
     assert len(window._entries) <= 10
 
 
+def test_a_large_limit_is_counted_in_grains_and_stays_strict():
+    window = SlidingWindow(20_000)
+    taken = sum(
+        window.admit(1, 30 * MINUTE_NS + n * 2_000_000) for n in range(40_000)
+    )  # 80 s at 500 a second
+    assert len(window._entries) <= 6001
+    # 20,000 in the first 40 s, then nothing until the first of them leave at 60 s; a grain is 10 ms, 5 calls.
+    assert 20_000 + 10_000 - 10 <= taken <= 20_000 + 10_000
+    start = [at for at in range(0, 60_000, 50) if window.admit(20_000, 32 * MINUTE_NS + at * 1_000_000)]
+    assert len(start) == 1
+
+
 @pytest.mark.parametrize("kind", ["", "minute", "bucket/0", "bucket:", "bucket/x", "fixed/2", "bucket/4:3"])
 def test_a_kind_that_does_not_exist_is_refused(kind):
     with pytest.raises(UsageError, match="window kind"):

@@ -13,7 +13,7 @@ from docdask.core.server.settings import ServerSettings
 from docdask.core.server.status import Detail, ErrorInfo, QuotaFailure, RetryInfo, Status
 from docdask.core.server.windows import MINUTE_NS, Window, make_window
 
-#: Users whose windows are kept; the least recently seen are forgotten beyond that, so that memory stays bounded.
+#: Users whose windows are kept; beyond that the one who came first is forgotten, so that memory stays bounded.
 _USERS_KEPT = 10_000
 
 

@@ -97,6 +97,8 @@ class Service:
     def failed(self, processor_type: str, verdict: Verdict, code: str) -> None:
         """Take back a call that was let in and then failed at the work itself: failed requests are not billed."""
         books = self.books
+        if not books.codes.get("OK"):  # the books were emptied since
+            return
         books.pages_billed -= verdict.pages * verdict.copies
         books.cost_nano_usd -= verdict.cost_nano_usd
         units = price_of(processor_type).units(verdict.pages) * verdict.copies

@@ -58,15 +58,25 @@ class FixedWindow:
         return 0.0 if at_ns >= self._end else min(1.0, self._count / max(1, self.limit))
 
 
-class SlidingWindow:
-    """No stretch of one period holds more than the limit."""
+#: Above this limit a sliding window counts in grains of a 6,000th of its period, so that its memory stays bounded.
+_EXACT_LIMIT = 10_000
+_GRAINS = 6_000
 
-    __slots__ = ("_entries", "_period", "_sum", "limit")
+
+class SlidingWindow:
+    """No stretch of one period holds more than the limit.
+
+    Each admission is remembered by its time; with a limit over 10,000, those of one grain (10 ms of a minute) by the
+    latest of them, which errs on the strict side.
+    """
+
+    __slots__ = ("_entries", "_grain", "_period", "_sum", "limit")
 
     def __init__(self, limit: int, period_ns: int = MINUTE_NS) -> None:
         self.limit = limit
         self._period = period_ns
         self._entries: deque[tuple[int, int]] = deque()
+        self._grain = period_ns // _GRAINS if limit > _EXACT_LIMIT else 0
         self._sum = 0
 
     def admit(self, weight: int, at_ns: int, *, count_refused: bool = False) -> bool:
@@ -77,8 +87,10 @@ class SlidingWindow:
         self._expire(at_ns)
         fits = self._sum + weight <= self.limit
         if fits or (count_refused and weight <= self.limit):
-            entries.append((at_ns, weight))
             self._sum += weight
+            if self._grain and entries and entries[-1][0] // self._grain == at_ns // self._grain:
+                weight += entries.pop()[1]
+            entries.append((at_ns, weight))
             # Refused attempts only push the moment of recovery; what lies beyond the limit need not be remembered.
             while entries and self._sum - entries[0][1] >= self.limit:
                 self._sum -= entries.popleft()[1]

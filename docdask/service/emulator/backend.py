@@ -15,6 +15,7 @@ from typing import Any
 
 from google.cloud.documentai_v1.types import ProcessOptions
 
+from docdask.core.prices import price_of
 from docdask.core.server import Call, Processor, Service
 from docdask.core.server.faults import make_faults
 from docdask.core.server.windows import MINUTE_NS
@@ -78,7 +79,7 @@ class Backend:
             if billed:
                 books.cost_nano_usd += row.get("cost_nano_usd", 0)
                 books.pages_billed += billed
-                books.units[kind] = books.units.get(kind, 0) + billed
+                books.units[kind] = books.units.get(kind, 0) + price_of(kind).units(billed)
             if row["method"] != BATCH_DOCUMENT:
                 books.answered(row["method"], row["code"])
                 books.replies_lost += row.get("fault") == "lost"

@@ -28,6 +28,8 @@ from docdask.service.emulator.processing import Caller, Processing, ReplyLost, c
 from docdask.service.emulator.statuses import to_proto
 
 _STATES = {"WAITING": 1, "RUNNING": 2, "SUCCEEDED": 3, "CANCELLING": 4, "CANCELLED": 5, "FAILED": 6}
+#: Operations that can be asked for after they have ended.
+_JOBS_KEPT = 100_000
 _TYPES = {"webp": "image/webp", "bmp": "image/bmp", "xlsm": "application/vnd.ms-excel.sheet.macroenabled.12"}
 
 
@@ -252,10 +254,19 @@ class Batches:
                 fault="half_written" if document.half_written else "",
             )  # fmt: skip
         self._save(job)
-        operation.documents = []  # a million batches must not be kept in memory
+        operation.documents, job.inputs = [], []  # a million batches must not be kept in memory
         job.ended.set()
+        self._prune()
         for other in following:
             self._start(self.jobs[other.id])
+
+    def _prune(self) -> None:
+        """Forget the oldest operations that have ended, when there are too many."""
+        while len(self.jobs) > _JOBS_KEPT:
+            oldest = next(iter(self.jobs.values()))
+            if not oldest.operation.done:
+                return
+            del self.jobs[oldest.operation.id]
 
     async def cancel(self, job: Job) -> None:
         """Cancel a job; nothing happens to one that has ended."""

@@ -59,7 +59,6 @@ def test_a_lost_reply_over_rest_cuts_the_connection(emulator):
 
 
 def test_the_121st_call_of_a_real_minute_is_refused():
-    # 20 emulated seconds in a real one: the test lasts as long as 121 calls do.
     with running_emulator(EmulatorConfig(ocr="fast")) as emulator:
         client = emulator.documentai_client()
         content = request(pdf())
