@@ -34,23 +34,22 @@ _FORMATS = {
 
 def main() -> None:
     """Entry point: run a command and exit with its code."""
-    debug = bool(os.environ.get("DOCDASK_DEBUG"))
+    debug, stdout = bool(os.environ.get("DOCDASK_DEBUG")), sys.stdout
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
+        code = cli.main(standalone_mode=False)  # what a command exits with is returned, not raised
+        sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit:
+        # When whoever read our output has gone (`docdask status R | head`), click puts something else in place of
+        # stdout and exits with 1; that is no error.
+        if sys.stdout is not stdout:
+            sys.exit(0)
+        raise
+    except (KeyboardInterrupt, click.exceptions.Abort):  # click makes the second of the first
         print("stopped; the same command goes on where it stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(UsageError.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`docdask status R | head`): that is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
     except DocdaskError as error:
         if debug:
             raise

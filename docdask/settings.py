@@ -14,6 +14,9 @@ from typing import Any
 
 from docdask.errors import UsageError
 
+#: Settings that limit a call; 0 is no limit that anything could keep.
+_LIMITS = frozenset({"timeout_s", "memory_mib"})
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -102,6 +105,8 @@ def _value(name: str, value: Any) -> Any:
         raise UsageError(
             f"{name}={value!r} is no {kind.__name__}", f"give {name} as a {kind.__name__}"
         ) from error
-    if kind is not str and converted < 0:
-        raise UsageError(f"{name}={value!r} is negative", "give 0 or more")
+    if kind is not str and not converted >= 0:  # not a number is neither
+        raise UsageError(f"{name}={value!r} is no number from 0 on", "give 0 or more")
+    if name in _LIMITS and not converted:
+        raise UsageError(f"{name}={value!r} would let nothing pass", f"give more, or leave {name} away")
     return converted

@@ -33,6 +33,7 @@ _REASONS = {
     errno.EROFS: ("the file system is read-only", "choose a folder that can be written"),
     errno.EACCES: ("access is denied", "choose a folder that you may write, or change its rights"),
     errno.EPERM: ("the operation is not permitted", "choose a folder that you may write, or change its rights"),
+    errno.ENOENT: ("no folder can be made there", "choose another folder"),
     errno.ENOTDIR: ("a part of that path is a file, not a folder", "choose another folder"),
     errno.EISDIR: ("there is a folder of that name", "choose another folder"),
     errno.ENAMETOOLONG: ("the name is too long for the file system", "choose a shorter path"),
@@ -83,6 +84,15 @@ def storage_errors(what: str, *, local: bool) -> Iterator[None]:
         raise storage_error(what, error) from error
 
 
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """To a writer a missing file is a failure: its folder can't be made, as in ``/proc``."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise storage_error(path, error) from error
+
+
 def storage_error(what: str, error: BaseException) -> StorageError:
     """Sentence and remedy for an error of the storage at ``what`` (a path)."""
     code = getattr(error, "errno", None)
@@ -111,7 +121,7 @@ def atomic_write(fs: Any, path: str, data: bytes, *, sync: bool = False) -> None
         If the storage refuses; no temporary file stays behind.
     """
     local = is_local(fs)
-    with storage_errors(path, local=local):
+    with storage_errors(path, local=local), _writing(path):
         if local:
             replace(path, data, sync=sync)
         else:
@@ -145,7 +155,7 @@ def atomic_stream(fs: Any, path: str, write: Callable[[IO[bytes]], None]) -> Non
     The name is on the disk too when this returns.
     """
     local = is_local(fs)
-    with storage_errors(path, local=local):
+    with storage_errors(path, local=local), _writing(path):
         if not local:
             buffer = io.BytesIO()
             write(buffer)

@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import hashlib
@@ -14,7 +15,9 @@ import os
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,13 @@ def stop(settings: Settings) -> bool:
 def connect(address: str, *, timeout_s: float = 15.0) -> Any:
     """Client of the scheduler at ``address``.
 
+    Parameters
+    ----------
+    address
+        As Dask writes it.
+    timeout_s
+        Seconds to wait for an answer; Dask's own ``distributed.comm.timeouts.connect`` where that is shorter.
+
     Raises
     ------
     ClusterError
@@ -84,19 +94,63 @@ def connect(address: str, *, timeout_s: float = 15.0) -> Any:
     UsageError
         If that is no address.
     """
+    import dask
     from distributed import Client
 
-    if "://" not in address:
-        raise UsageError(
-            f"--cluster {address!r} is no scheduler address", "write local, none, or tcp://host:8786"
-        )
+    _check_address(address)
+    configured = dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect", "30s"))
+    timeout_s = min(timeout_s, configured)
     try:
+        # A client that can't connect takes long to go, and waits for ever where a port is open and nobody answers.
+        _greet(address, timeout_s)
         return Client(address, timeout=f"{timeout_s:g}s", set_as_default=False, name="docdask")
     except (OSError, TimeoutError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {address}",
             "start one (dask scheduler), or leave --cluster away to use this machine",
         ) from error
+    except TypeError as error:  # what Dask says of an encrypted address without certificates
+        raise ClusterError(
+            f"no certificates to reach {address} with: {error}",
+            "name them in Dask's configuration, distributed.comm.tls",
+        ) from error
+
+
+def _check_address(address: str) -> None:
+    from distributed.comm import addressing, registry
+
+    scheme, mark, place = address.partition("://")
+    try:
+        known = bool(mark) and registry.get_backend(scheme) is not None
+        right = known and bool(place) and bool(addressing.parse_host_port(place)[0])
+    except (ValueError, TypeError):
+        right = False
+    if not right:
+        raise UsageError(
+            f"--cluster {address!r} is no scheduler address", "write local, none, or tcp://host:8786"
+        )
+
+
+def _greet(address: str, timeout_s: float) -> None:
+    """Shake hands with the scheduler, in a thread as a notebook's own thread has a loop already."""
+    from distributed.comm import connect as greet
+    from distributed.security import Security
+
+    async def shake() -> None:
+        arguments = Security().get_connection_args("client")
+        comm = await asyncio.wait_for(greet(address, timeout=timeout_s, **arguments), timeout_s)
+        await comm.close()
+
+    answer: Future[None] = Future()
+
+    def body() -> None:
+        try:
+            answer.set_result(asyncio.run(shake()))
+        except BaseException as error:  # noqa: BLE001 - raised below
+            answer.set_exception(error)
+
+    threading.Thread(target=body, name="docdask-greeting", daemon=True).start()
+    answer.result(timeout_s + 5)
 
 
 def _state_file(settings: Settings) -> Path:
