@@ -63,7 +63,7 @@ def append(
     before = _planned(run)
     rows = [row for row in _ready(catalog, engine) if only is None or row["document_id"] in only]
     copies = duplicates(rows, before)
-    options = run.manifest().engine_options
+    options = getattr(engine, "options", run.manifest().engine_options)  # an engine may tell which of them matter
     new = [
         row
         for row in rows
