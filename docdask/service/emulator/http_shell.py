@@ -1,6 +1,6 @@
 """The HTTP side: one server for REST, Cloud Storage, tokens, control calls and the status page.
 
-Rules: HTTP/1.1; paths are taken apart raw, so that an object name is decoded once; a body is read whole, with a limit;
+Rules: HTTP/1.1, and HTTP/2 where ``h2`` is installed; paths are taken apart raw, so that an object name is decoded once; a body is read whole, with a limit;
 whatever is sent, the answer is a status and a body, never a closed connection, unless a fault asks for one.
 """
 
@@ -10,11 +10,11 @@ import asyncio
 import logging
 import ssl
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from docdask.core.server.status import Status
+from docdask.service.emulator import http2
 from docdask.service.emulator.control import Control
 from docdask.service.emulator.frontend import Frontend
 from docdask.service.emulator.processing import ReplyLost
@@ -40,6 +40,8 @@ class HttpShell:
         self._control = Control(frontend)
         self._tokens = Tokens(frontend.backend)
         self._runner: web.ServerRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[http2.Http2Connection] = set()
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -50,58 +52,87 @@ class HttpShell:
         if cert is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(cert, key)
-            context.set_alpn_protocols(["http/1.1"])
-        server = web.Server(
-            self._handle, access_log=None, keepalive_timeout=75.0, max_line_size=65536, max_field_size=65536
+            context.set_alpn_protocols(["h2", "http/1.1"] if http2.AVAILABLE else ["http/1.1"])
+        http1 = web.Server(
+            self._over_http1,
+            access_log=None,
+            keepalive_timeout=75.0,
+            max_line_size=65536,
+            max_field_size=65536,
         )
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(http1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, ssl_context=context, backlog=2048)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+
+        def connection() -> asyncio.Protocol:
+            return http2.Switch(
+                http1, lambda: http2.Http2Connection(self._counted, _BODY_BYTES, self._connections)
+            )
+
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(connection, host, port, ssl=context, backlog=2048)
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace_s: float) -> None:
         """Stop listening, let calls in flight end for so long."""
-        if self._runner is None:
+        if self._runner is None or self._server is None:
             return
-        for site in list(self._runner.sites):
-            await site.stop()
+        self._server.close()
         try:
             await asyncio.wait_for(self._idle.wait(), grace_s or 0.001)
         except TimeoutError:
             _log.warning("%d HTTP calls did not end within %g s", self._busy, grace_s)
+        for connection in list(self._connections):
+            connection.close()
         await self._runner.cleanup()
         self._runner = None
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _over_http1(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request of aiohttp's."""
+        transport = request.transport
+        tls = transport is not None and transport.get_extra_info("ssl_object") is not None
+
+        async def read(limit: int) -> bytes:
+            if request.content_length is not None and request.content_length > limit:
+                raise BodyTooLarge(limit)
+            parts, size = [], 0
+            async for part in request.content.iter_any():
+                size += len(part)
+                if size > limit:
+                    raise BodyTooLarge(limit)
+                parts.append(part)
+            return b"".join(parts)
+
+        base = f"{'https' if tls else 'http'}://{request.host}"
+        asked = WebRequest(request.method, request.raw_path, request.headers, base, read, _BODY_BYTES)
+        try:
+            reply = await self._counted(asked)
+        except ReplyLost:
+            if transport is not None:
+                transport.abort()
+            reply = Reply(503)
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+    async def _counted(self, asked: WebRequest) -> Reply:
+        """Answer a request, counted among those in flight."""
         self._busy += 1
         self._idle.clear()
         try:
-            reply = await self._answer(request)
+            return await self._answer(asked)
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
-    async def _answer(self, request: web.BaseRequest) -> Reply:
-        path, _, query = request.raw_path.partition("?")
-        if "://" in path[:8]:  # absolute form, as proxies send it
-            path = "/" + path.partition("://")[2].partition("/")[2]
-        asked = WebRequest(request, path, dict(parse_qsl(query, keep_blank_values=True)), _BODY_BYTES)
+    async def _answer(self, asked: WebRequest) -> Reply:
         try:
             return await self._route(asked)
         except BodyTooLarge as error:
             text = f"Request payload size exceeds the limit: {error.limit_bytes} bytes."
             return Reply.json_text(400, to_json(Status("INVALID_ARGUMENT", text)))
-        except ReplyLost:
-            if request.transport is not None:
-                request.transport.abort()
-            return Reply(503)
-        except (ConnectionResetError, asyncio.CancelledError):
+        except (ReplyLost, ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log a trace
-            _log.exception("%s %s failed", request.method, path)
+            _log.exception("%s %s failed", asked.method, asked.path)
             return Reply.json_text(500, to_json(Status("INTERNAL", "Internal error encountered.")))
 
     async def _route(self, asked: WebRequest) -> Reply:

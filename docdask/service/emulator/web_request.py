@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from aiohttp import web
+from urllib.parse import parse_qsl
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - reads as what happened
@@ -38,22 +38,37 @@ class Reply:
 
 
 class WebRequest:
-    """One request; the path is raw (still percent-encoded)."""
+    """One request, over whichever version of HTTP.
 
-    def __init__(self, request: web.BaseRequest, path: str, query: dict[str, str], limit_bytes: int) -> None:
-        self._request = request
-        self.method = request.method
+    Parameters
+    ----------
+    method, target
+        Verb, and path with query as they were sent.
+    headers
+        Case-insensitive.
+    base_url
+        Scheme and host as the client wrote them: links in replies must lead back the same way.
+    read
+        Reads the whole body, up to a limit in bytes; raises :class:`BodyTooLarge`.
+    limit_bytes
+        Limit where the caller of :meth:`body` gives none.
+    """
+
+    def __init__(
+        self, method: str, target: str, headers: Mapping[str, str], base_url: str,
+        read: Callable[[int], Awaitable[bytes]], limit_bytes: int,
+    ) -> None:  # fmt: skip
+        path, _, query = target.partition("?")
+        if "://" in path[:8]:  # absolute form, as proxies send it
+            path = "/" + path.partition("://")[2].partition("/")[2]
+        self.method = method
         self.path = path
-        self.query = query
-        self.headers = request.headers
+        """Raw: still percent-encoded."""
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
+        self.headers = headers
+        self.base_url = base_url
+        self._read = read
         self._limit_bytes = limit_bytes
-
-    @property
-    def base_url(self) -> str:
-        """Scheme and host as the client wrote them: links in replies must lead back the same way."""
-        transport = self._request.transport
-        tls = transport is not None and transport.get_extra_info("ssl_object") is not None
-        return f"{'https' if tls else 'http'}://{self._request.host}"
 
     async def body(self, limit_bytes: int | None = None) -> bytes:
         """Read the whole body.
@@ -63,14 +78,4 @@ class WebRequest:
         BodyTooLarge
             If it is over the limit.
         """
-        limit = limit_bytes or self._limit_bytes
-        announced = self._request.content_length
-        if announced is not None and announced > limit:
-            raise BodyTooLarge(limit)
-        parts, size = [], 0
-        async for part in self._request.content.iter_any():
-            size += len(part)
-            if size > limit:
-                raise BodyTooLarge(limit)
-            parts.append(part)
-        return b"".join(parts)
+        return await self._read(limit_bytes or self._limit_bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import signal
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -182,6 +183,13 @@ def test_both_ports_speak_tls_with_a_certificate(tmp_path, certificate):
         assert url.startswith("https://")
         with urllib.request.urlopen(f"{url}/v1/{name()}", context=context) as reply:
             assert b"OCR_PROCESSOR" in reply.read()
+        context.set_alpn_protocols(["h2"])
+        host, secure = url.removeprefix("https://").split(":")
+        plain = socket.create_connection((host, int(secure)), timeout=10)
+        with context.wrap_socket(plain, server_hostname=host) as wrapped:
+            assert wrapped.selected_alpn_protocol() == "h2"
+            wrapped.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            assert wrapped.recv(9)[3] == 4  # the server's SETTINGS
         assert running.end() == 0
 
 
