@@ -196,6 +196,7 @@ def run(
             on_plan(plan_)
     handle = going_on or _launch(url, way)
     if not wait:
+        handle.begun()
         return handle
     _wait(handle, progress)
     return RunResult(handle.url)
@@ -442,7 +443,7 @@ def _engine_facts(engine: Engine) -> dict[str, str]:
 
     return {
         "engine": base.engine_id(engine),
-        "engine_note": getattr(engine, "note", "it tells nothing about itself"),
+        "engine_note": getattr(engine, "note", ""),
     }
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from docdask.engine import graph, planning, work
 from docdask.engine.graph import Branch
 from docdask.engine.pool import OnCluster, Pool, open_pool
-from docdask.engine.status import StatusWriter
+from docdask.engine.status import Amount, StatusWriter
 from docdask.engine.work import Job, Tally
 from docdask.errors import ClusterError, DocdaskError, EngineError, RunFailed, sentence
 from docdask.service import base
@@ -160,7 +160,7 @@ def _work_off(
             if stop.is_set():
                 return
             open_units[0] += len(branch.unit_ids)
-            progress.open(branch.partition, branch.pages, branch.expected_s)
+            progress.open(branch.partition, Amount(branch.pages, branch.expected_s, len(branch.rows)))
             yield branch
 
     def width() -> int:
@@ -179,7 +179,7 @@ def _work_off(
         status.begin()
         for branch, tally in pool.window(supply(), submit, inline, width, idle):
             open_units[0] -= len(branch.unit_ids)
-            progress.ended(branch.partition, 0 if tally.stopped else len(branch.rows))
+            progress.ended(branch.partition, stopped=tally.stopped)
             progress.units_failed += tally.failed
             progress.units_again += tally.again
             progress.call_seconds += tally.seconds
@@ -196,7 +196,7 @@ def _progress_events(pool: Pool, token: str, progress: Any) -> Iterator[None]:
 
     def heard(event: tuple[float, dict[str, Any]]) -> None:
         told = event[1]
-        progress.heard(told["partition"], told["task"], told["pages"])
+        progress.heard(told["partition"], told["task"], (told["pages"], told["units"]))
 
     topic = f"docdask-{token}"
     pool.client.subscribe_topic(topic, heard)

@@ -66,6 +66,16 @@ class RunHandle:
         """Whether a driver works on it."""
         return self._driver_running() or status_file.read(self.run)["state"] not in status_file.ENDED
 
+    def begun(self, timeout_s: float = 60) -> None:
+        """Wait until the driver has said its first word, so that every process sees that the run goes on."""
+        deadline = time.monotonic() + timeout_s
+        while (
+            self._driver_running()
+            and status_file.read(self.run).get("updated_at", "") < self._since
+            and time.monotonic() < deadline
+        ):
+            self._sleep()
+
     def wait(
         self, timeout_s: float | None = None, *, on_status: Callable[[dict[str, Any]], None] | None = None
     ) -> dict[str, Any]:

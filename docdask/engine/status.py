@@ -25,6 +25,15 @@ State = Literal["planned", "starting", "running", "stopping", "stopped", "finish
 ENDED = frozenset({"planned", "stopped", "finished", "failed", "interrupted"})
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Of work: what a branch has, or what is done of all."""
+
+    pages: int
+    expected_s: float
+    documents: int
+
+
 @dataclass(slots=True)
 class Progress:
     """What the driver counts. Documents and pages of duplicates and of files that were set aside do not count."""
@@ -38,47 +47,54 @@ class Progress:
     call_seconds: float = 0.0
     work_total_s: float = 0.0
     work_done_s: float = 0.0
-    _open: dict[int, tuple[int, float]] = field(default_factory=dict)
-    """Branches that are submitted and have not ended: partition → (pages, expected seconds)."""
-    _live_pages: dict[tuple[int, str], int] = field(default_factory=dict)
-    """Pages done by tasks of open branches, by (partition, task)."""
+    _open: dict[int, Amount] = field(default_factory=dict)
+    """Branches that are submitted and have not ended, by partition."""
+    _live: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
+    """Pages and units done by tasks of open branches, by (partition, task)."""
 
-    def open(self, partition: int, pages: int, expected_s: float) -> None:
+    def open(self, partition: int, branch: Amount) -> None:
         """A branch is submitted."""
-        self._open[partition] = (pages, expected_s)
+        self._open[partition] = branch
 
-    def heard(self, partition: int, task: str, pages: int) -> None:
-        """A task of a branch says how many pages it has done; what arrives after the branch's end is too late."""
+    def heard(self, partition: int, task: str, done: tuple[int, int]) -> None:
+        """A task says how many pages and units it has done; what arrives after its branch has ended is too late."""
         if partition in self._open:
-            self._live_pages[partition, task] = pages
+            self._live[partition, task] = done
 
-    def ended(self, partition: int, documents: int) -> None:
-        """A branch has ended; no documents: it was stopped before its end."""
-        pages, expected_s = self._open.pop(partition)
-        for key in [key for key in self._live_pages if key[0] == partition]:
-            del self._live_pages[key]
-        if documents:
-            self.documents += documents
-            self.pages += pages
-            self.work_done_s += expected_s
+    def ended(self, partition: int, *, stopped: bool) -> None:
+        """A branch has ended; ``stopped``: before it was done."""
+        branch = self._open.pop(partition)
+        for key in [key for key in self._live if key[0] == partition]:
+            del self._live[key]
+        if not stopped:
+            self.documents += branch.documents
+            self.pages += branch.pages
+            self.work_done_s += branch.expected_s
 
     def forget_open(self) -> None:
         """The cluster is gone: what was open will be submitted again."""
         self._open.clear()
-        self._live_pages.clear()
+        self._live.clear()
 
-    def now(self) -> tuple[int, float]:
-        """Pages and expected seconds of work that are done, what open branches did included."""
-        live: dict[int, int] = {}
-        # A copy: tasks are heard in another thread.
-        for (partition, _), pages in list(self._live_pages.items()):
-            live[partition] = live.get(partition, 0) + pages
-        pages_now, work_s = self.pages, self.work_done_s
-        for partition, pages in live.items():
-            of_branch, expected_s = self._open.get(partition, (0, 0.0))
-            pages_now += min(pages, of_branch)
-            work_s += expected_s * min(1.0, pages / of_branch) if of_branch else 0.0
-        return min(self.pages_total, pages_now), work_s
+    def now(self) -> Amount:
+        """What is done, the part of open branches included."""
+        pages, work_s, documents = self.pages, self.work_done_s, self.documents
+        for partition, (live_pages, live_units) in self._sums().items():
+            branch = self._open.get(partition)
+            if branch is None:
+                continue
+            pages += min(live_pages, branch.pages)
+            work_s += branch.expected_s * min(1.0, live_pages / max(branch.pages, 1))
+            # The units of a branch with one document are its page ranges: it is done when all of them are.
+            documents += min(live_units, branch.documents) if branch.documents > 1 else 0
+        return Amount(min(self.pages_total, pages), work_s, min(self.documents_total, documents))
+
+    def _sums(self) -> dict[int, tuple[int, int]]:
+        sums: dict[int, tuple[int, int]] = {}
+        for (partition, _), (pages, units) in list(self._live.items()):  # a copy: another thread hears
+            before = sums.get(partition, (0, 0))
+            sums[partition] = (before[0] + pages, before[1] + units)
+        return sums
 
 
 class StatusWriter:
@@ -102,7 +118,7 @@ class StatusWriter:
         self._written = 0.0
         self._began: float | None = None
         self._work_before_s = 0.0
-        self._most_pages = 0
+        self._most = (0, 0)
         self._seen: deque[tuple[float, int]] = deque(maxlen=240)
 
     def begin(self) -> None:
@@ -129,9 +145,12 @@ class StatusWriter:
         """Write the file."""
         now = self._written = time.monotonic()
         p = self.progress
-        pages, _ = p.now()
-        # Pages of a branch that is made again after a worker died are not counted backwards.
-        pages = self._most_pages = max(pages, self._most_pages) if self.state == "running" else pages
+        done = p.now()
+        pages, documents = done.pages, done.documents
+        if (
+            self.state == "running"
+        ):  # a branch that is made again after a worker died does not count backwards
+            pages, documents = self._most = max(pages, self._most[0]), max(documents, self._most[1])
         self._seen.append((now, pages))
         session = []
         if self._began is not None:
@@ -145,7 +164,7 @@ class StatusWriter:
                 "run": self.run.url,
                 **self.facts,
                 "updated_at": _now(),
-                "documents": p.documents,
+                "documents": documents,
                 "documents_total": p.documents_total,
                 "pages": pages,
                 "pages_total": p.pages_total,
@@ -163,15 +182,20 @@ class StatusWriter:
         return 60 * max(0, now - pages) / (end - start) if end > start else None
 
     def _eta(self) -> float | None:
-        """Seconds left, from the share of the expected work that this session has done; None before that is 2 %."""
+        """Seconds left: what the plan expects, corrected by how much longer this session took for what it has done.
+
+        At the start, when engines load their models, the plan's word counts more than what was measured.
+        """
         p = self.progress
         if self.state != "running" or self._began is None:
             return None
-        left_s, done_s = p.work_total_s - p.now()[1], p.now()[1] - self._work_before_s
+        workers = self.facts.get("workers") or 1
+        left_s = (p.work_total_s - p.now().expected_s) / workers
+        done_s = (p.now().expected_s - self._work_before_s) / workers
         if left_s <= 0:
             return 0.0
-        spent = time.monotonic() - self._began
-        return spent * left_s / done_s if done_s > 0.02 * (left_s + done_s) else None
+        weight_s = min(30.0, 0.3 * (left_s + done_s))
+        return left_s * (time.monotonic() - self._began + weight_s) / (done_s + weight_s)
 
 
 def _now() -> str:

@@ -43,7 +43,13 @@ def left(status: dict[str, Any]) -> str:
         return ""
     if eta_s < 5:
         return "a few seconds left"
-    return f"about {duration(5 * round(eta_s / 5) if eta_s < 60 else eta_s)} left"
+    step_s = 5 if eta_s < 60 else 10 if eta_s < 180 else 60
+    rounded_s = step_s * round(eta_s / step_s)
+    return (
+        f"about {rounded_s // 60} min left"
+        if 180 <= rounded_s < 3600
+        else f"about {duration(rounded_s)} left"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -54,7 +54,9 @@ class Terminal:
         if status.get("dashboard") and not self.announced:
             self.announced = True
             self.console.print(f"Dask dashboard: {status['dashboard']}", highlight=False, soft_wrap=True)
-        words = ", ".join(part for part in (counts(status), left(status)) if part)
+        # At the end the caller says what became of the documents.
+        said = () if status["state"] == "finished" else (counts(status), left(status))
+        words = ", ".join(part for part in said if part)
         total = status.get("pages_total")
         done = {"total": total, "completed": status.get("pages", 0)} if total else {}
         self.bar.update(self.task, description=status["state"], words=words, **done)

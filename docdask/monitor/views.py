@@ -118,7 +118,7 @@ class Plan:
         if estimate:
             return [
                 ("run", self.url),
-                ("engine", f"{s['engine']}; {s['engine_note']}"),
+                ("engine", "; ".join(filter(None, (s["engine"], s["engine_note"])))),
                 ("documents", f"{s['found']:,}, of which {s['sampled']:,} were looked at (seed {s['seed']})"),
                 ("to recognise", interval(estimate["ready"], "documents")),
                 ("pages", interval(estimate["pages"], "pages")),
@@ -130,7 +130,7 @@ class Plan:
             ]
         facts = [
             ("run", self.url),
-            ("engine", f"{s['engine']}; {s['engine_note']}"),
+            ("engine", "; ".join(filter(None, (s["engine"], s["engine_note"])))),
             ("documents", f"{s['inputs']:,} ({size(s['size_bytes'])})"),
             ("to do", self._work()),
             (
@@ -160,7 +160,7 @@ class Plan:
     def _repr_html_(self) -> str:
         s = self.summary
         rows = [fact for fact in self._facts() if fact[0] not in ("run", "engine", "documents")]
-        note = _rows([("engine", s["engine_note"]), *rows])
+        note = _rows([("engine", s["engine_note"]), *rows] if s["engine_note"] else rows)
         if "estimate" in s:
             return card.frame("plan, estimated from a sample", self.url, s["engine"], note)
         figures = [

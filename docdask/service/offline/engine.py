@@ -49,6 +49,7 @@ class OfflineEngine:
 
     name = "offline"
     version = VERSION
+    note = "text layers and OCR on this machine, free; no match for Google's models"
     in_flight = 1
     mime_types = MIME_TYPES
 
