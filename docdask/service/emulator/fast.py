@@ -114,7 +114,9 @@ def _pdf_pages(
         numbers = list(selection or range(1, len(document) + 1))
         characters = 0
         for number in numbers:
-            width, height = document.get_page_size(number - 1)
+            width, height = 612.0, 792.0
+            with contextlib.suppress(pypdfium2.PdfiumError):
+                width, height = document.get_page_size(number - 1)
             text = ""
             if characters < _TEXT_LAYER_CHARACTERS:
                 with contextlib.suppress(pypdfium2.PdfiumError):

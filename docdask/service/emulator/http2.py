@@ -35,15 +35,30 @@ Answer = Callable[[WebRequest], Awaitable[Reply]]
 class Switch(asyncio.Protocol):
     """Looks at the first bytes of a connection and hands it to the protocol they belong to."""
 
-    def __init__(self, http1: Callable[[], asyncio.Protocol], http2: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        http1: Callable[[], asyncio.Protocol],
+        http2: Callable[[], asyncio.Protocol],
+        silent: set[Switch],
+    ) -> None:
         self._http1 = http1
         self._http2 = http2
+        self._silent = silent
         self._transport: Any = None
         self._seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for bytes."""
         self._transport = transport
+        self._silent.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a protocol's signature
+        """Forget a peer that never said anything."""
+        self._silent.discard(self)
+
+    def close(self) -> None:
+        """End a connection that has said nothing."""
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Decide, once there are enough bytes to do so."""
@@ -52,6 +67,7 @@ class Switch(asyncio.Protocol):
         if AVAILABLE and len(head) < len(PREFACE) and PREFACE.startswith(head):
             return
         protocol = self._http2() if AVAILABLE and head == PREFACE else self._http1()
+        self._silent.discard(self)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(self._seen)

@@ -42,6 +42,7 @@ class HttpShell:
         self._runner: web.ServerRunner | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[http2.Http2Connection] = set()
+        self._silent: set[http2.Switch] = set()
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -65,7 +66,9 @@ class HttpShell:
 
         def connection() -> asyncio.Protocol:
             return http2.Switch(
-                http1, lambda: http2.Http2Connection(self._counted, _BODY_BYTES, self._connections)
+                http1,
+                lambda: http2.Http2Connection(self._counted, _BODY_BYTES, self._connections),
+                self._silent,
             )
 
         loop = asyncio.get_running_loop()
@@ -83,6 +86,8 @@ class HttpShell:
             _log.warning("%d HTTP calls did not end within %g s", self._busy, grace_s)
         for connection in list(self._connections):
             connection.close()
+        for switch in list(self._silent):
+            switch.close()
         await self._runner.cleanup()
         self._runner = None
 

@@ -111,6 +111,8 @@ def test_any_bytes_on_either_port_get_an_answer_or_a_closed_connection(emulator,
 def test_a_thousand_connections_at_once_and_connections_that_are_cut(emulator):
     host, port = emulator.http_url.removeprefix("http://").split(":")
     connections = [socket.create_connection((host, int(port)), timeout=10) for _ in range(1000)]
+    _, grpc_port = emulator.grpc_address.split(":")
+    connections += [socket.create_connection((host, int(grpc_port)), timeout=10) for _ in range(1000)]
     try:
         half = f"POST /v1/{name()}:process HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode()
         for connection in connections[:500]:
@@ -161,3 +163,33 @@ def test_a_storage_request_with_nonsense_gets_an_error(emulator):
     assert http(emulator, "/upload/storage/v1/b/bucket/o?upload_id=none", b"x", "PUT")[0] == 404
     assert http(emulator, "/storage/v1/b", b"{", "POST")[0] == 400
     assert http(emulator, "/storage/v1/b", b'{"name": "A"}', "POST")[0] == 400
+
+
+@pytest.mark.corpus
+def test_files_that_mean_harm_are_answered_and_never_an_internal_error(corpus):
+    import csv
+
+    from google.api_core import exceptions
+
+    from docdask.core.limits import DEFAULT_BOOK
+    from docdask.core.server import ServerSettings
+    from docdask.service.emulator import EmulatorConfig
+    from docdask.testing import running_emulator
+
+    server = ServerSettings(limits=DEFAULT_BOOK.override({"online_requests": 1000}))
+    codes = {}
+    with running_emulator(EmulatorConfig(ocr="fast", server=server)) as emulator:
+        client = emulator.documentai_client()
+        with (corpus / "manifest.csv").open() as file:
+            rows = [row for row in csv.DictReader(file) if row["kind"] == "hostile"]
+        for row in rows:
+            mime_type = row["mime"] if row["mime"].startswith("image/") else "application/pdf"
+            try:
+                client.process_document(
+                    request=request((corpus / row["path"]).read_bytes(), mime_type), retry=None
+                )
+                codes[row["path"]] = "OK"
+            except exceptions.GoogleAPICallError as error:
+                codes[row["path"]] = error.grpc_status_code.name
+    assert len(codes) > 30
+    assert set(codes.values()) == {"OK", "INVALID_ARGUMENT"}

@@ -58,6 +58,7 @@ def test_a_lost_reply_over_rest_cuts_the_connection(emulator):
     assert emulator.stats()["pages_billed"] == 1
 
 
+@pytest.mark.slow
 def test_the_121st_call_of_a_real_minute_is_refused():
     with running_emulator(EmulatorConfig(ocr="fast")) as emulator:
         client = emulator.documentai_client()
@@ -87,6 +88,7 @@ def test_speed_lets_a_minutes_quota_pass_in_no_time():
     assert stats["calls_ok"] == 3
 
 
+@pytest.mark.slow
 def test_googles_own_retry_gets_through_a_storm(emulator):
     emulator.faults("quota-storm", quota=0.5)
     client = emulator.documentai_client()

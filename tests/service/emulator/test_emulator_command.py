@@ -64,6 +64,7 @@ def test_texts_of_options_are_read():
     assert parse_switches(["max_pages_per_shard=5"]).max_pages_per_shard == 5
 
 
+@pytest.mark.slow
 def test_env_prints_exports_for_the_emulator_that_runs(tmp_path):
     with emulator_process(folder=tmp_path) as running:
         done = run_command("env", "--key", str(tmp_path / "key.json"), folder=tmp_path)
@@ -77,6 +78,7 @@ def test_env_prints_exports_for_the_emulator_that_runs(tmp_path):
     assert "DOCUMENTAI_EMULATOR_HOST=127.0.0.1:1" in ports.output
 
 
+@pytest.mark.slow
 def test_state_survives_kill_9(tmp_path):
     state = ("--state", str(tmp_path / "state"), "--quota", "online_requests=3")
     with emulator_process(*state, "--latency", "3600", folder=tmp_path) as first:
@@ -122,6 +124,7 @@ def test_state_survives_kill_9(tmp_path):
         assert third.end() == 0
 
 
+@pytest.mark.slow
 def test_sigterm_lets_calls_end(tmp_path):
     with emulator_process("--latency", "1.5", folder=tmp_path) as running:
         client = running.handle.documentai_client()
@@ -167,6 +170,7 @@ def certificate(tmp_path_factory):
     return folder / "cert.pem", folder / "key.pem"
 
 
+@pytest.mark.slow
 def test_both_ports_speak_tls_with_a_certificate(tmp_path, certificate):
     import urllib.request
 
@@ -193,6 +197,7 @@ def test_both_ports_speak_tls_with_a_certificate(tmp_path, certificate):
         assert running.end() == 0
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said(tmp_path):
     with emulator_process(folder=tmp_path) as running:
         port = running.addresses["http"].rsplit(":", 1)[1]
@@ -201,6 +206,7 @@ def test_a_port_that_is_taken_is_said(tmp_path):
         assert "can't listen" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_half_of_a_certificate_is_refused(tmp_path, certificate):
     done = run_command("--tls-cert", str(certificate[0]), folder=tmp_path)
     assert "one of certificate and key is missing" in done.stderr
