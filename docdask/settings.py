@@ -25,7 +25,7 @@ class Settings:
     workers: int = 0
     """Workers of the local cluster, one thread each; 0: one a core."""
     timeout_s: float = 120.0
-    """Limit of one call into a PDF or image library, seconds."""
+    """Limit of one call into a PDF or image library, seconds; recognition may take half as long again for each page."""
     memory_mib: int = 1100
     """Limit of the child process that runs those libraries, MiB."""
     idle_s: float = 60.0

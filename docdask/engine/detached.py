@@ -1,11 +1,13 @@
 """The driver as a process of its own, so that closing a terminal or a notebook does not end a run.
 
 ``python -m docdask.engine.detached`` reads one JSON object from its input (the passwords are in it: they are neither in
-the arguments nor in the run directory) and drives the run. How it goes is told by ``status.json``.
+the arguments nor in the run directory) and drives the run. How it goes is told by ``status.json``; an error also by one
+JSON object on its output, for it may be that the status can't be written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +20,9 @@ from typing import Any
 from docdask.errors import DocdaskError
 from docdask.settings import Settings
 from docdask.store.run import RunDirectory
+
+#: A second command may look what is new in the sources while our driver starts.
+_PATIENCE_S = 60.0
 
 
 def start(
@@ -34,7 +39,7 @@ def start(
         process = subprocess.Popen(
             [sys.executable, "-m", "docdask.engine.detached"],
             stdin=subprocess.PIPE,
-            stdout=output,
+            stdout=subprocess.PIPE,
             stderr=output,
             start_new_session=True,
             env=environment(),
@@ -67,12 +72,15 @@ def environment() -> dict[str, str]:
 
 def main() -> int:
     """Entry of the process; returns its exit code."""
-    order = json.load(sys.stdin)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from docdask.engine.drive import drive
+    # Our output is for our last words; what libraries print goes to the log.
+    words = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    order = json.load(sys.stdin)
+    from docdask.engine.drive import drive, told
 
     try:
         drive(
@@ -82,9 +90,12 @@ def main() -> int:
             passwords=tuple(order["passwords"]),
             storage_options=order["storage_options"],
             stop=stop,
+            patience_s=_PATIENCE_S,
         )
     except DocdaskError as error:
         print(f"{order['url']}: {error}", flush=True)
+        with contextlib.suppress(OSError), words:  # whoever started us may be gone
+            json.dump(told(error), words)
         return error.exit_code
     return 0
 

@@ -5,29 +5,32 @@ Rules:
 1. A partition is done when the table ``documents`` has its rows; nothing else is remembered between drivers, so any
    driver can be killed at any moment.
 2. At the end stored + quarantined + skipped + pending = inputs, or the run says that docdask has a fault.
-3. To stop is to leave a mark in the run directory: tasks end after the unit at hand, what they did is kept.
+3. The run directory says whose the run is. To stop is to write there that it is nobody's: tasks end after the unit at
+   hand, what they did is kept. The tasks of a driver that died end when another one has written itself there.
+4. What failed for a reason that may have passed (a source that could not be read, a limit that is raised now) is done
+   again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 import threading
 import time
-import zlib
+import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from docdask.engine import graph, planning, work
+from docdask.engine import status as status_file
+from docdask.engine.clusters.calling import CallWorker
 from docdask.engine.graph import Branch
 from docdask.engine.pool import OnCluster, Pool, open_pool
 from docdask.engine.status import Amount, StatusWriter
 from docdask.engine.work import Job, Tally
-from docdask.errors import ClusterError, DocdaskError, EngineError, RunFailed, sentence
+from docdask.errors import ClusterError, DocdaskError, EngineError, RunFailed, RunLocked, sentence
 from docdask.service import base
 from docdask.settings import Settings
+from docdask.store.manifest import Manifest
 from docdask.store.run import RunDirectory
 
 #: Times that the local cluster is started again when its scheduler dies during a run.
@@ -43,6 +46,7 @@ def drive(
     passwords: tuple[str, ...] = (),
     storage_options: dict[str, Any] | None = None,
     stop: threading.Event | None = None,
+    patience_s: float = 0.0,
 ) -> dict[str, Any]:
     """Do what is planned and not done.
 
@@ -62,6 +66,8 @@ def drive(
         Of the file systems that sources are read from.
     stop
         Set it to stop cleanly.
+    patience_s
+        Seconds to wait for somebody who holds the run and is no driver, but plans it.
 
     Returns
     -------
@@ -77,37 +83,66 @@ def drive(
     """
     stop = stop or threading.Event()
     manifest = run.manifest()
-    with run.lock():
-        engine = base.load(manifest.engine, manifest.engine_options)
-        if engine.version != manifest.engine_version:
-            raise EngineError(
-                f"{run.url} was made with {manifest.engine_id}, installed is {base.engine_id(engine)}",
-                "install that version to go on, or start another RUN",
-            )
+    with _held(run, patience_s):
         job = Job(
-            run=f"{zlib.crc32(run.url.encode()):08x}",
+            session=uuid.uuid4().hex[:12],
             url=run.url,
             engine=manifest.engine,
             options=manifest.engine_options,
             tokens=manifest.tokens,
             passwords=passwords,
             storage_options=storage_options or {},
+            again=work.PASSING | (work.LIMITED if settings.raised else frozenset()),
             **settings.limits,
         )
-        status = StatusWriter(run, {"engine": manifest.engine_id, "token": job.run})
+        # Before the first status: whoever sees that and wants the run to stop writes there after us.
+        run.write(work.SESSION, job.session.encode())
+        status = StatusWriter(run, {"engine": manifest.engine_id, "token": job.session})
         status.set("starting")
         try:
-            _unmark(run)
+            engine = _engine(run, manifest)
+        except BaseException as error:
+            status.set("failed", error=told(error))
+            raise
+        try:
             _drive(run, job, engine, settings, cluster, client, status, stop)
             status.write()  # the summary reads the session's seconds there
             summary = _close_books(run, engine)
             status.set("stopped" if stop.is_set() and summary["pending"] else "finished")
         except BaseException as error:
-            status.set("failed", error=_told(error))
+            status.set("failed", error=told(error))
             raise
         finally:
             engine.close()
         return summary
+
+
+@contextlib.contextmanager
+def _held(run: RunDirectory, patience_s: float) -> Iterator[None]:
+    """Hold the run; wait a little for somebody who plans it, not for another driver."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            lock = run.lock()
+            break
+        except RunLocked:
+            if time.monotonic() > deadline or status_file.read(run)["state"] not in status_file.ENDED:
+                raise
+            time.sleep(0.2)
+    with lock:
+        yield
+
+
+def _engine(run: RunDirectory, manifest: Manifest) -> base.Engine:
+    """The engine that the run was made with, of the same version."""
+    engine = base.load(manifest.engine, manifest.engine_options)
+    if engine.version != manifest.engine_version:
+        engine.close()
+        raise EngineError(
+            f"{run.url} was made with {manifest.engine_id}, installed is {base.engine_id(engine)}",
+            "install that version to go on, or start another RUN",
+        )
+    return engine
 
 
 def _drive(
@@ -115,6 +150,7 @@ def _drive(
     stop: threading.Event,
 ) -> None:  # fmt: skip
     _drop_superseded(run)
+    _drop_passing(run, job)
     _write_set_aside(run, engine)
     for restart in range(RESTARTS + 1):
         planned = planning.planned(run)
@@ -123,11 +159,11 @@ def _drive(
             return
         pool = open_pool(cluster, settings, client=client)
         try:
-            with _call_worker(pool, engine, cluster, settings):
+            with _call_worker(pool, engine, cluster, settings, job.session) as call_worker:
                 if isinstance(pool, OnCluster):
                     pool.check(run)
                 status.facts.update(dashboard=pool.dashboard, workers=pool.workers)
-                _work_off(run, job, engine, pool, done, status, stop)
+                _work_off(run, job, engine, pool, call_worker, done, status, stop)
                 return
         except ClusterError:
             if cluster != "local" or client is not None or restart == RESTARTS or stop.is_set():
@@ -142,6 +178,7 @@ def _work_off(
     job: Job,
     engine: base.Engine,
     pool: Pool,
+    call_worker: CallWorker | None,
     done: set[int],
     status: StatusWriter,
     stop: threading.Event,
@@ -150,10 +187,15 @@ def _work_off(
     progress, open_units = status.progress, [0]
 
     def submit(branch: Branch, tries: int) -> Any:
-        return graph.build(job, branch, waits=waits, resources=pool.resources, attempt=tries)
+        calls = call_worker.resource if call_worker else "call"
+        return graph.build(job, branch, waits=waits, resources=pool.resources, calls=calls, attempt=tries)
+
+    def tell(_job: Job, event: dict[str, Any]) -> None:
+        _heard(progress, event)
+        idle()
 
     def inline(branch: Branch) -> Tally:
-        return work.serial(job, branch.partition, branch.pieces, branch.rows, waits=waits)
+        return work.serial(job, branch.partition, branch.pieces, branch.rows, waits=waits, tell=tell)
 
     def supply() -> Iterator[Branch]:
         for branch in planning.branches(run, done):
@@ -170,12 +212,17 @@ def _work_off(
         return 10**6  # an engine that waits: until its calls in flight are fed
 
     def idle() -> None:
+        if work.stopping(run, job.session):
+            stop.set()
         if stop.is_set() and status.state == "running":
-            run.write(work.STOP, b"")
+            if work.whose(run) == job.session:
+                run.write(work.SESSION, work.STOP.encode())
             status.set("stopping")
+        if call_worker:
+            call_worker.check()
         status.tick()
 
-    with _progress_events(pool, job.run, progress):
+    with _progress_events(pool, job.session, progress):
         status.begin()
         for branch, tally in pool.window(supply(), submit, inline, width, idle):
             open_units[0] -= len(branch.unit_ids)
@@ -184,21 +231,18 @@ def _work_off(
             progress.units_again += tally.again
             progress.call_seconds += tally.seconds
             status.tick()
-    if stop.is_set():
-        _unmark(run)
 
 
 @contextlib.contextmanager
-def _progress_events(pool: Pool, token: str, progress: Any) -> Iterator[None]:
+def _progress_events(pool: Pool, session: str, progress: Any) -> Iterator[None]:
     if not isinstance(pool, OnCluster):
         yield
         return
 
     def heard(event: tuple[float, dict[str, Any]]) -> None:
-        told = event[1]
-        progress.heard(told["partition"], told["task"], (told["pages"], told["units"]))
+        _heard(progress, event[1])
 
-    topic = f"docdask-{token}"
+    topic = work.topic(session)
     pool.client.subscribe_topic(topic, heard)
     try:
         yield
@@ -207,40 +251,24 @@ def _progress_events(pool: Pool, token: str, progress: Any) -> Iterator[None]:
             pool.client.unsubscribe_topic(topic)
 
 
+def _heard(progress: Any, told: dict[str, Any]) -> None:
+    progress.heard(told["partition"], told["task"], (told["pages"], told["units"]))
+
+
 @contextlib.contextmanager
-def _call_worker(pool: Pool, engine: base.Engine, cluster: str, settings: Settings) -> Iterator[None]:
+def _call_worker(
+    pool: Pool, engine: base.Engine, cluster: str, settings: Settings, session: str
+) -> Iterator[CallWorker | None]:
     """For an engine that waits, on the local cluster: one call worker beside the CPU workers."""
-    if (
-        engine.in_flight == 1
-        or cluster != "local"
-        or not isinstance(pool, OnCluster)
-        or "call" in pool.resources
-    ):
-        yield
+    if engine.in_flight == 1 or cluster != "local" or not isinstance(pool, OnCluster):
+        yield None
         return
-    log = settings.state_folder / "cluster.log"
-    with log.open("ab") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_worker", pool.client.scheduler.address, "--nthreads=64",
-             "--resources=call=64", "--no-nanny", f"--name=call-{os.getpid()}", "--no-dashboard", "--memory-limit=0",
-             "--host=127.0.0.1"],
-            stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
-        )  # fmt: skip
+    worker = CallWorker(pool, session, settings.state_folder / "cluster.log")
     try:
-        deadline = time.monotonic() + 60
-        while "call" not in pool.resources:
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise ClusterError("the local cluster's call worker did not start", f"see {log}")
-            time.sleep(0.1)
-            pool._look()  # noqa: SLF001 - same package, two halves of one thing
-        yield
+        worker.wait()
+        yield worker
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        worker.close()
 
 
 # -- books -------------------------------------------------------------------------------------------------------------
@@ -266,6 +294,20 @@ def _account(status: StatusWriter, planned: dict[int, tuple[int, int, float]], d
 def _sums(counts: Iterable[tuple[int, int, float]]) -> tuple[int, int, float]:
     listed = list(counts)
     return sum(c[0] for c in listed), sum(c[1] for c in listed), sum(c[2] for c in listed)
+
+
+def _drop_passing(run: RunDirectory, job: Job) -> None:
+    """Documents that failed for a reason that may have passed are open again."""
+    from docdask.tables import build
+    from docdask.tables.result import Result
+
+    failed = [("problem", "in", job.again), ("outcome", "==", "quarantined")]
+    rows = Result(run.url).frame("documents", ["document_id", "partition"], filters=failed)
+    by_partition: dict[int, set[str]] = {}
+    for document, partition in rows.dropna(subset="partition").itertuples(index=False):
+        by_partition.setdefault(int(partition), set()).add(document)
+    for partition, documents in by_partition.items():
+        build.drop(run, partition, documents)
 
 
 def _drop_superseded(run: RunDirectory) -> None:
@@ -313,12 +355,8 @@ def _no_documents() -> Any:
     return schema.DOCUMENTS.schema.empty_table()
 
 
-def _unmark(run: RunDirectory) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        run.fs.rm(run.path(work.STOP))
-
-
-def _told(error: BaseException) -> dict[str, Any]:
+def told(error: BaseException) -> dict[str, Any]:
+    """Error as a JSON object, for another process to raise; see :func:`docdask.engine.handle.rebuilt`."""
     if isinstance(error, DocdaskError):
         return {
             "type": type(error).__name__,

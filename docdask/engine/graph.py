@@ -3,7 +3,8 @@
 Rules:
 
 1. Building a branch computes nothing and reads nothing.
-2. Names read well on the dashboard (``recognise``, ``tabulate`` …) and are unique to the run, the partition and the try.
+2. Names read well on the dashboard (``recognise``, ``tabulate`` …) and are unique to the session, the partition and the
+   try: what a driver that died left on the scheduler is never taken for the answer to the next one.
 3. A task says which worker group it belongs to by a Dask resource, where the cluster's workers have such resources.
 """
 
@@ -40,7 +41,9 @@ class Branch:
         return [unit.unit_id for piece in self.pieces for unit in piece]
 
 
-def build(job: Job, branch: Branch, *, waits: bool, resources: frozenset[str], attempt: int = 1) -> Delayed:
+def build(
+    job: Job, branch: Branch, *, waits: bool, resources: frozenset[str], calls: str = "call", attempt: int = 1
+) -> Delayed:
     """Delayed graph of one branch; its value is a :class:`~docdask.engine.work.Tally`.
 
     Parameters
@@ -55,7 +58,7 @@ def build(job: Job, branch: Branch, *, waits: bool, resources: frozenset[str], a
         Above 1 after a worker died: tasks then leave marks (see :mod:`docdask.engine.work`).
     """
     part, careful = branch.partition, attempt > 1
-    tail = f"{job.run}-{part:05d}-{attempt}"
+    tail = f"{job.session}-{part:05d}-{attempt}"
 
     def task(function: Any, name: str, group: str) -> Any:
         def made(*args: Any, **kwargs: Any) -> Delayed:
@@ -68,7 +71,7 @@ def build(job: Job, branch: Branch, *, waits: bool, resources: frozenset[str], a
 
     if waits:
         tallies = [
-            task(work.call, _numbered("call", number, branch.pieces), "call")(
+            task(work.call, _numbered("call", number, branch.pieces), calls)(
                 job, part, Plain(piece), careful=careful
             )
             for number, piece in enumerate(branch.pieces)

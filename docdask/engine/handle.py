@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
-import signal
-import socket
+import json
 import subprocess
 import threading
 import time
@@ -114,10 +112,10 @@ class RunHandle:
         if on_status:
             on_status(found)
         if found["state"] == "failed":
-            raise _error(found.get("error", {}))
-        if found["state"] == "interrupted" or (
-            self._process and self._process.returncode and found["state"] != "stopped"
-        ):
+            raise rebuilt(found.get("error", {}))
+        if self._process and self._process.returncode and not self._followed(found):
+            raise self._last_words()
+        if found["state"] == "interrupted":
             raise RunFailed(
                 f"the driver of {self.url} ended without a word",
                 f"give the same command again: docdask run {self.url}",
@@ -128,21 +126,34 @@ class RunHandle:
         """Stop cleanly: the units at hand are finished and stored, nothing new is begun."""
         if self._thread:
             self._thread.stop_event.set()
-        elif self.running() and not self._signal():
-            self.run.write(work.STOP, b"")
+        elif self._process and self._driver_running():
+            self._process.terminate()
+        elif self.running():
+            # A driver that another process started may be a thread of somebody's notebook: no signal, but word.
+            self.run.write(work.SESSION, work.STOP.encode())
         while wait and self.running():
             self._sleep()
         return self.status()
 
-    def _signal(self) -> bool:
-        driver = status_file.read(self.run).get("driver", {})
-        pid = self._process.pid if self._process else driver.get("pid")
-        if not pid or (not self._process and driver.get("host") != socket.gethostname()):
-            return False
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGTERM)
-            return True
-        return False
+    def _followed(self, found: dict[str, Any]) -> bool:
+        """Whether ``found`` is of another driver, which was faster than the one that this process started."""
+        assert self._process is not None
+        pid: int | None = found.get("driver", {}).get("pid")
+        updated_at: str = found.get("updated_at", "")
+        return pid != self._process.pid and updated_at >= self._since
+
+    def _last_words(self) -> DocdaskError:
+        """What our driver said before it ended without having written a status."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        said = self._process.stdout.read()
+        self._process.stdout.close()
+        if said:
+            return rebuilt(json.loads(said))
+        return RunFailed(
+            f"the driver of {self.url} ended with exit code {self._process.returncode} and without a word",
+            f"give the same command again: docdask run {self.url}",
+        )
 
     def _driver_running(self) -> bool:
         if self._thread:
@@ -191,7 +202,8 @@ class DriverThread(threading.Thread):
             self.error = error
 
 
-def _error(told: dict[str, Any]) -> DocdaskError:
+def rebuilt(told: dict[str, Any]) -> DocdaskError:
+    """Error of its own class from what :func:`docdask.engine.drive.told` wrote; others are a :class:`RunFailed`."""
     kind = getattr(errors, told.get("type", ""), RunFailed)
     if not (isinstance(kind, type) and issubclass(kind, DocdaskError)) or issubclass(
         kind, errors.DocumentError

@@ -105,12 +105,13 @@ class OnCluster:
     def __init__(self, client: Any, *, owned: bool, dashboard: str = "") -> None:
         self.client, self.owned = client, owned
         self.dashboard = dashboard or str(client.dashboard_link or "")
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look which workers there are now."""
         infos = self.client.scheduler_info(n_workers=-1)["workers"].values()
         self.names = [str(info["name"]) for info in infos]
-        cpu = [info for info in infos if "call" not in info["resources"]]
+        cpu = [info for info in infos if not any(name.startswith("call") for name in info["resources"])]
         self.workers = sum(info["nthreads"] for info in cpu) or 1
         self.resources = frozenset(name for info in infos for name in info["resources"])
 
@@ -180,13 +181,16 @@ class OnCluster:
             If the scheduler goes away, or a task's workers died :data:`TRIES` times.
         """
         del inline
-        from distributed import wait
+        from distributed import CancelledError, wait
 
         source = iter(items)
         open_: dict[Any, tuple[T, int]] = {}
 
         def launch(item: T, tries: int) -> None:
-            open_[self.client.compute(submit(item, tries), optimize_graph=False)] = (item, tries)
+            # Without fifo_timeout all that is submitted within a minute has one priority, and workers would read the
+            # documents of every branch in the window before they end the first.
+            future = self.client.compute(submit(item, tries), optimize_graph=False, fifo_timeout=0)
+            open_[future] = (item, tries)
 
         try:
             exhausted = False
@@ -198,7 +202,8 @@ class OnCluster:
                         exhausted = True
                 if not open_:
                     return
-                with contextlib.suppress(TimeoutError), self.client.as_current():
+                # Futures are cancelled when the scheduler goes away, which is told below.
+                with contextlib.suppress(TimeoutError, CancelledError), self.client.as_current():
                     wait(list(open_), timeout=_WAIT_S, return_when="FIRST_COMPLETED")
                 idle()
                 self._alive()
@@ -284,6 +289,13 @@ def open_pool(cluster: str, settings: Settings, *, client: Any = None) -> Pool:
     if cluster == "none":
         return InProcess()
     if cluster == "local":
-        facts = local.find_or_start(settings)
-        return OnCluster(local.connect(facts.address), owned=True, dashboard=facts.dashboard)
+        try:
+            return _open_local(settings)
+        except ClusterError:
+            return _open_local(settings)  # the one that was found was about to end, as nobody had used it
     return OnCluster(local.connect(cluster), owned=True)
+
+
+def _open_local(settings: Settings) -> OnCluster:
+    facts = local.find_or_start(settings)
+    return OnCluster(local.connect(facts.address), owned=True, dashboard=facts.dashboard)

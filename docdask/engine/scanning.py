@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from docdask.engine.pool import Pool
-from docdask.engine.work import Plain
+from docdask.engine.work import Hidden, Plain
 from docdask.intake.limits import Limits
 from docdask.intake.scan import LIMITED, scan_batch, to_inspect
 from docdask.model import Source
@@ -71,8 +71,8 @@ def scan(
 
     def submit(batch: tuple[int, list[Source]], tries: int) -> Any:
         number, files = batch
-        task = dask.delayed(scan_batch, pure=False, traverse=False)
-        return task(Plain(files), *arguments, dask_key_name=f"scan-{token}-{number:05d}-{tries}")
+        task = dask.delayed(scan_hidden, pure=False, traverse=False)
+        return task(Plain(files), Hidden(arguments), dask_key_name=f"scan-{token}-{number:05d}-{tries}")
 
     def inline(batch: tuple[int, list[Source]]) -> Any:
         return scan_batch(batch[1], *arguments)
@@ -95,3 +95,8 @@ def scan(
 
 def _numbered(batches: list[list[Source]]) -> Iterator[tuple[int, list[Source]]]:
     yield from enumerate(batches)
+
+
+def scan_hidden(sources: list[Source], arguments: Hidden) -> list[dict[str, Any]]:
+    """Inspect a batch; passwords and credentials are where no log of a failed task shows them."""
+    return scan_batch(sources, *arguments)

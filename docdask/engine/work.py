@@ -4,8 +4,10 @@ Rules:
 
 1. Whatever is done is stored before the task ends, so that a task that runs again finds it and does not do it again.
 2. One bad document never ends a task: it gets a reason and the next one is done.
-3. Between two units a task looks for the run's stop mark, at most once a second.
+3. Between two units a task looks, at most once a second, whose the run is. It ends when it is asked to stop, and when
+   its driver died and another one works on the run: what two did would be done twice.
 4. A unit that took its worker down before is told by a mark left behind, and set aside instead of tried for ever.
+5. Passwords and credentials are hidden from whatever prints a task's arguments, which Dask does when a task fails.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import inspect
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,8 +42,15 @@ ATTEMPTS = 3
 #: Times that a unit may take its worker down before it is set aside.
 DEATHS = 2
 
-#: File in the run directory that asks its tasks to stop after the unit at hand.
+#: File in the run directory that says whose the run is: the session of its driver, or :data:`STOP`.
+SESSION = "session"
+#: Written there by whoever wants the run to stop after the units at hand.
 STOP = "stop"
+
+#: Problems of the source, not of the document: such a unit is done again by the next run.
+PASSING = frozenset({"vanished", "permission", "unreadable", "changed"})
+#: Problems of the limits: such a unit is done again once a limit was raised.
+LIMITED = frozenset({"timeout", "memory"})
 
 _PROGRESS_S = 1.0
 
@@ -50,17 +59,19 @@ _PROGRESS_S = 1.0
 class Job:
     """What every task of a run is told: a few strings and numbers."""
 
-    run: str
-    """Eight hexadecimal digits that tell this run's tasks from another's."""
+    session: str
+    """Hexadecimal digits that tell the tasks of one driver from those of any other, also of the same run."""
     url: str
     """The run directory."""
     engine: str
     options: dict[str, Any]
     tokens: bool = False
-    passwords: tuple[str, ...] = ()
+    passwords: tuple[str, ...] = field(default=(), repr=False)
     timeout_s: float = sandbox.TIMEOUT_S
     memory_bytes: int = sandbox.MEMORY_BYTES
-    storage_options: dict[str, Any] = field(default_factory=dict)
+    storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    again: frozenset[str] = PASSING
+    """Codes of failures that are stored and yet tried again."""
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -94,6 +105,15 @@ class Plain(list[Any]):
     """A list that Dask hands over as it is: it looks into plain lists, element by element, for tasks to run first."""
 
 
+class Hidden(tuple[Any, ...]):
+    """A tuple that does not show what is in it: passwords, credentials."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} hidden>"
+
+
 @dataclass(slots=True)
 class Tally:
     """What a task did: a few numbers, all that goes through the scheduler."""
@@ -119,6 +139,23 @@ class Tally:
         )
 
 
+#: Told now and then how far a task is: ``partition``, ``task``, ``pages``, ``units``.
+Tell = Callable[[Job, dict[str, Any]], None]
+
+
+def log_event(job: Job, told: dict[str, Any]) -> None:
+    """Tell the driver, from a worker, through the scheduler's log of events."""
+    from distributed import get_worker
+
+    with contextlib.suppress(ValueError):
+        get_worker().log_event(topic(job.session), told)
+
+
+def topic(session: str) -> str:
+    """Dask topic of a session's progress."""
+    return f"docdask-{session}"
+
+
 def read(job: Job, units: Sequence[Unit]) -> dict[str, Any]:
     """Bytes by document id; None for a document too large to hand on, an error for one that can't be read."""
     found: dict[str, Any] = {}
@@ -136,7 +173,13 @@ def read(job: Job, units: Sequence[Unit]) -> dict[str, Any]:
 
 
 def recognise(
-    job: Job, partition: int, units: Sequence[Unit], contents: dict[str, Any], *, careful: bool = False
+    job: Job,
+    partition: int,
+    units: Sequence[Unit],
+    contents: dict[str, Any],
+    *,
+    careful: bool = False,
+    tell: Tell = log_event,
 ) -> Tally:
     """Recognise units one after another and store each result.
 
@@ -148,50 +191,58 @@ def recognise(
         What :func:`read` returned.
     careful
         A worker died doing this before: leave a mark before each unit, so that the one that did it is found.
+    tell
+        Told at most once a second how far it is.
     """
     queued_ns = time.time_ns()
     run = _run(job.url)
     engine = _engine(job.engine, json.dumps(job.options, sort_keys=True))
-    finished = run.results().finished(partition)
-    tally, report = Tally(), _Reporter(job.run, partition, units)
+    stored = _stored(job, run, partition, units)
+    tally, report = Tally(), _Reporter(job, partition, units, tell)
     for unit in units:
-        if unit.unit_id in finished:
+        if unit.unit_id in stored:
             tally.again += 1
             continue
-        if _stopping(run):
+        if stopping(run, job.session):
             tally.stopped = True
             break
         content = contents.get(unit.document_id)
-        facts, document = _attempts(
-            job, engine, unit, content, queued_ns, _deaths(run, partition, unit, careful=careful)
-        )
-        _put(run, partition, facts, document, tally)
+        with _marked(run, partition, unit, _deaths(run, partition, unit, careful=careful)) as deaths:
+            facts, document = _attempts(job, engine, unit, content, queued_ns, deaths or 0)
+            _put(run, partition, facts, document, tally)
         report(tally)
     report(tally, last=True)
     return tally
 
 
-def call(job: Job, partition: int, units: Sequence[Unit], *, careful: bool = False) -> Tally:
-    """Like :func:`recognise`, for an engine that waits: all units at once, as coroutines on a loop of their own."""
+def call(
+    job: Job, partition: int, units: Sequence[Unit], *, careful: bool = False, tell: Tell = log_event
+) -> Tally:
+    """Like :func:`recognise`, for an engine that waits: all units at once, as coroutines on a loop of their own.
+
+    When workers died more than once, those units that were begun and never ended are done one at a time: else the one
+    that did it would take all that were open beside it down with it.
+    """
     queued_ns = time.time_ns()
     run = _run(job.url)
     engine = _engine(job.engine, json.dumps(job.options, sort_keys=True))
-    finished = run.results().finished(partition)
-    tally, report = Tally(), _Reporter(job.run, partition, units)
+    stored = _stored(job, run, partition, units)
+    tally, report = Tally(), _Reporter(job, partition, units, tell)
 
     async def one(unit: Unit) -> None:
-        async with gate:
-            if _stopping(run):
+        deaths = _deaths(run, partition, unit, careful=careful)
+        async with alone if deaths else contextlib.nullcontext(), gate:
+            if stopping(run, job.session):
                 tally.stopped = True
                 return
-            deaths = _deaths(run, partition, unit, careful=careful)
-            facts, document = await _attempts_async(job, engine, unit, queued_ns, deaths)
-        _put(run, partition, facts, document, tally)
+            with _marked(run, partition, unit, deaths):
+                facts, document = await _attempts_async(job, engine, unit, queued_ns, deaths or 0)
+                _put(run, partition, facts, document, tally)
         report(tally)
 
-    todo = [unit for unit in units if unit.unit_id not in finished]
+    todo = [unit for unit in units if unit.unit_id not in stored]
     tally.again = len(units) - len(todo)
-    gate = _Gate(engine.in_flight)
+    gate, alone = _gate(base.engine_id(engine), engine.in_flight), asyncio.Lock()
 
     async def everything() -> None:
         results = await asyncio.gather(*(one(unit) for unit in todo), return_exceptions=True)
@@ -219,27 +270,41 @@ def tabulate(job: Job, partition: int, rows: Sequence[dict[str, Any]], tally: Ta
     if tally.stopped:
         return tally
     run = _run(job.url)
-    tables = build.build(list(rows), run.results().mapping(partition), partition, tokens=job.tokens)
+    with run.results().mapping(partition) as results:
+        tables = build.build(list(rows), results, partition, tokens=job.tokens)
     build.write(run, partition, tables)
     tally.documents = tables["documents"].num_rows
     return tally
 
 
 def serial(
-    job: Job, partition: int, groups: Sequence[Sequence[Unit]], rows: Sequence[dict[str, Any]], *, waits: bool
+    job: Job,
+    partition: int,
+    groups: Sequence[Sequence[Unit]],
+    rows: Sequence[dict[str, Any]],
+    *,
+    waits: bool,
+    tell: Tell = log_event,
 ) -> Tally:
     """The whole branch in this process (``--cluster none``)."""
     units = [unit for group in groups for unit in group]
     if waits:
-        tallies = [call(job, partition, units)]
+        tallies = [call(job, partition, units, tell=tell)]
     else:
         contents = read(job, units)
-        tallies = [recognise(job, partition, group, contents) for group in groups]
+        tallies = [recognise(job, partition, group, contents, tell=tell) for group in groups]
     tally = store(job, partition, [unit.unit_id for unit in units], tallies)
     return tabulate(job, partition, rows, tally)
 
 
 # -- one unit ----------------------------------------------------------------------------------------------------------
+
+
+def _stored(job: Job, run: RunDirectory, partition: int, units: Sequence[Unit]) -> set[str]:
+    """Ids of those units whose result is there and sound; of the task's own only, as a long document has many tasks."""
+    with run.results().mapping(partition) as results:
+        loaded = ((unit.unit_id, results.get(unit.unit_id)) for unit in units)
+        return {unit_id for unit_id, found in loaded if found and found[0].code not in job.again}
 
 
 def _fetch(job: Job, unit: Unit) -> bytes:
@@ -263,7 +328,7 @@ def _prepared(job: Job, unit: Unit, content: Any) -> base.Request:
         content = prepare(content, unit.action, job.passwords, limits=Limits(**job.limits))
         if mime_type.startswith("image/"):  # what was repaired is written anew, losslessly
             mime_type = sniff(content)
-    return base.Request(unit.unit_id, unit.uri, content, mime_type, unit.page_range)
+    return base.Request(unit.unit_id, unit.uri, content, mime_type, unit.page_range, limits=job.limits)
 
 
 def _attempts(
@@ -304,9 +369,8 @@ async def _attempts_async(
                 else _prepared(job, unit, None)
             )
             record.start()
-            answer = engine.recognise(request)
-            document = await answer if inspect.isawaitable(answer) else answer
-            return record.success(document, {}, len(request.content), attempt), document
+            document, notes = await _answer(engine, request)
+            return record.success(document, notes, len(request.content), attempt), document
         except DocumentError as error:
             return record.failure(error, attempt), None
         except (StorageError, SandboxClosed):
@@ -314,6 +378,13 @@ async def _attempts_async(
         except Exception as error:  # noqa: BLE001 - counted, tried again, then told
             last: Exception = error
     return record.failure(_gave_up(last), ATTEMPTS), None
+
+
+async def _answer(engine: Any, request: base.Request) -> tuple[bytes, dict[str, Any]]:
+    noted = getattr(engine, "recognise_with_notes", None)
+    answer = noted(request) if noted else engine.recognise(request)
+    found = await answer if inspect.isawaitable(answer) else answer
+    return found if noted else (found, {})
 
 
 def _slow(unit: Unit) -> bool:
@@ -413,41 +484,60 @@ def _loop() -> asyncio.AbstractEventLoop:
     return _background
 
 
-class _Gate:
-    """Semaphore over all of this process's calls to one engine width (made on the loop that uses it)."""
-
-    _shared: dict[int, asyncio.Semaphore] = {}  # noqa: RUF012 - a process-wide table on purpose
-
-    def __init__(self, width: int) -> None:
-        self.semaphore = self._shared.setdefault(width, asyncio.Semaphore(width))
-
-    async def __aenter__(self) -> None:
-        await self.semaphore.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.semaphore.release()
+@functools.lru_cache(maxsize=8)
+def _gate(engine: str, width: int) -> asyncio.Semaphore:
+    """Semaphore over all of this process's calls to one engine."""
+    del engine  # part of the key: two engines don't wait for each other
+    return asyncio.Semaphore(width)
 
 
 _last_look: dict[str, tuple[float, bool]] = {}
 
 
-def _stopping(run: RunDirectory) -> bool:
+def stopping(run: RunDirectory, session: str) -> bool:
+    """Whether the run was asked to stop or has another driver by now; looks at most once a second."""
     now = time.monotonic()
-    looked, answer = _last_look.get(run.url, (-10.0, False))
+    looked, answer = _last_look.get(session, (-10.0, False))
     if now - looked >= 1.0:
-        answer = bool(run.fs.exists(run.path(STOP)))
-        _last_look[run.url] = (now, answer)
+        answer = whose(run) not in ("", session)
+        _last_look[session] = (now, answer)
     return answer
 
 
-def _deaths(run: RunDirectory, partition: int, unit: Unit, *, careful: bool) -> int:
-    """Times this unit was begun and never ended; counted only once a worker has died in this branch."""
-    if not careful:
-        return 0
-    name = f"marks/{partition:05d}-{unit.unit_id}.json"
-    before = int((run.read_json(name) or {}).get("times", 0))
-    run.write_json(name, {"times": before + 1})
-    return before
+def whose(run: RunDirectory) -> str:
+    """Session that the run belongs to, or :data:`STOP`; empty before the first."""
+    try:
+        return run.read(SESSION).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _mark(partition: int, unit: Unit) -> str:
+    return f"marks/{partition:05d}-{unit.unit_id}.json"
+
+
+def _deaths(run: RunDirectory, partition: int, unit: Unit, *, careful: bool) -> int | None:
+    """Times this unit was begun and never ended; None while no worker has died in this branch: nobody counts then."""
+    return int((run.read_json(_mark(partition, unit)) or {}).get("times", 0)) if careful else None
+
+
+@contextlib.contextmanager
+def _marked(run: RunDirectory, partition: int, unit: Unit, deaths: int | None) -> Iterator[int | None]:
+    """Leave a mark for as long as the unit is worked on, when ``deaths`` are counted.
+
+    Only a process that dies leaves it there; an error, or a worker that is asked to go, is not the unit's doing.
+    """
+    if deaths is None:
+        yield None
+        return
+    run.write_json(_mark(partition, unit), {"times": deaths + 1})
+    try:
+        yield deaths
+    except BaseException:
+        run.write_json(_mark(partition, unit), {"times": deaths})
+        raise
+    with contextlib.suppress(FileNotFoundError):
+        run.fs.rm(run.path(_mark(partition, unit)))
 
 
 def _worker_name() -> str:
@@ -461,10 +551,10 @@ def _worker_name() -> str:
 
 
 class _Reporter:
-    """Tells the driver how far the task is, at most once a second."""
+    """Tells how far the task is, at most once a second."""
 
-    def __init__(self, run: str, partition: int, units: Sequence[Unit]) -> None:
-        self.topic, self.partition, self.last = f"docdask-{run}", partition, time.monotonic()
+    def __init__(self, job: Job, partition: int, units: Sequence[Unit], tell: Tell) -> None:
+        self.job, self.partition, self.tell, self.last = job, partition, tell, time.monotonic()
         # The tasks of a branch have no unit in common, and a task that is tried again has the same ones.
         self.task = units[0].unit_id if units else ""
 
@@ -473,15 +563,12 @@ class _Reporter:
         if not last and now - self.last < _PROGRESS_S:
             return
         self.last = now
-        from distributed import get_worker
-
-        with contextlib.suppress(ValueError):
-            get_worker().log_event(
-                self.topic,
-                {
-                    "partition": self.partition,
-                    "task": self.task,
-                    "pages": tally.pages,
-                    "units": tally.units,
-                },
-            )
+        self.tell(
+            self.job,
+            {
+                "partition": self.partition,
+                "task": self.task,
+                "pages": tally.pages,
+                "units": tally.units,
+            },
+        )

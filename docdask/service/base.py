@@ -6,8 +6,8 @@ calling it with its options. docs/extending.md has an example of 30 lines, which
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,6 +31,9 @@ class Request:
     pages: PageRange | None
     """Pages to recognise; None for all. Numbers in the answer are those of the document, not of the range."""
     password: str | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """``timeout_s`` (of a short document) and ``memory_bytes``: what the user allows a call into a library. For engines
+    that make such calls with :func:`docdask.sandbox.call`; missing ones are the sandbox's own."""
 
 
 @runtime_checkable

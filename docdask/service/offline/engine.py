@@ -12,8 +12,8 @@ from docdask.service.base import DocumentBytes, Request
 #: Changes whenever results change; part of every unit's id.
 VERSION = "1.0"
 
-#: Seconds that a page may take at most, on top of the sandbox's own limit for short documents.
-_PAGE_TIMEOUT_S = 60.0
+#: What a page adds to the time limit of a call, as a share of the limit for a short document.
+_PAGE_SHARE = 0.5
 _TARGET = "docdask.service.offline.recognition:recognise_document"
 
 MIME_TYPES = frozenset(
@@ -39,7 +39,7 @@ class OfflineEngine:
     tables, forms, entities
         Whether to look for them.
     timeout_s, memory_bytes
-        Limits of one call; they don't change results.
+        Limits of one call, in place of those of the run.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class OfflineEngine:
         forms: bool = True,
         entities: bool = True,
         timeout_s: float | None = None,
-        memory_bytes: int = sandbox.MEMORY_BYTES,
+        memory_bytes: int | None = None,
     ) -> None:
         if not 72 <= dpi <= 600:
             raise UsageError(f"dpi={dpi} is out of range", "72 to 600; 150 to 200 suits most scans")
@@ -103,7 +103,9 @@ class OfflineEngine:
             If the document can't be read, or passes a limit.
         """
         pages = request.pages
-        timeout_s = self._timeout_s or sandbox.TIMEOUT_S + _PAGE_TIMEOUT_S * (len(pages) if pages else 10)
+        short_s = request.limits.get("timeout_s", sandbox.TIMEOUT_S)
+        # A document that was not cut has few pages to recognise, however long it is.
+        timeout_s = self._timeout_s or short_s * (1 + _PAGE_SHARE * (len(pages) if pages else 10))
         message, notes = sandbox.call(
             _TARGET,
             request.content,
@@ -113,7 +115,7 @@ class OfflineEngine:
             request.password,
             self.options,
             timeout_s=timeout_s,
-            memory_bytes=self._memory_bytes,
+            memory_bytes=self._memory_bytes or request.limits.get("memory_bytes", sandbox.MEMORY_BYTES),
         )
         return message, notes
 
