@@ -184,7 +184,17 @@ def run(
 
     way = _Way(settings_module.load(**setting), cluster, client, tuple(passwords), storage_options)
     url = what.url if isinstance(what, Plan) else _as_run(what, to)
+    if url is not None and (options or tokens or sample is not None):
+        raise UsageError(
+            f"{url} has a plan already", "options, tokens and sample belong to: docdask plan SOURCE --to RUN"
+        )
     going_on = _attach(url or str(to))
+    if going_on and url is None and wait:
+        # Sources may have more than the driver that works there knows: what is left is planned when it has ended.
+        _wait(going_on, progress)
+        if going_on.status()["state"] == "stopped":
+            return RunResult(going_on.url)
+        going_on = None
     if url is None:
         assert to is not None
         assert not isinstance(what, Plan)

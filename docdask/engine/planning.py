@@ -63,7 +63,9 @@ def append(
     before = _planned(run)
     rows = [row for row in _ready(catalog, engine) if only is None or row["document_id"] in only]
     copies = duplicates(rows, before)
-    options = getattr(engine, "options", run.manifest().engine_options)  # an engine may tell which of them matter
+    options = getattr(
+        engine, "options", run.manifest().engine_options
+    )  # an engine may tell which of them matter
     new = [
         row
         for row in rows
@@ -250,8 +252,12 @@ def _planned(run: RunDirectory) -> dict[str, tuple[str, str | None]]:
 def _next_partition(run: RunDirectory) -> int:
     import pyarrow.compute as pc
 
-    table = run.plan()
-    return int(pc.max(table["partition"]).as_py()) + 1 if len(table) else 0
+    numbers = [
+        pc.max(batch["partition"]).as_py()
+        for generation in run.generations()
+        for batch in run.plan_batches(generation, ["partition"])
+    ]
+    return max(numbers, default=-1) + 1
 
 
 def _ready(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:

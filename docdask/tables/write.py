@@ -56,11 +56,15 @@ def _displace(run: RunDirectory, table: pa.Table) -> None:
     """Drop from all partitions they were ever in the documents that ``table`` decides now."""
     import pyarrow.compute as pc
 
-    plan = run.plan().select(["partition", "document_id"])
-    both = plan.filter(pc.is_in(plan["document_id"], table["document_id"].combine_chunks()))
+    if not len(table):
+        return
+    decided = table["document_id"].combine_chunks()
     displaced: dict[int, set[str]] = {}
-    for row in both.to_pylist():
-        displaced.setdefault(row["partition"], set()).add(row["document_id"])
+    # In batches: a plan of a million documents is not read as a whole for the few that are set aside.
+    for generation in run.generations():
+        for batch in run.plan_batches(generation, ["partition", "document_id"]):
+            for row in batch.filter(pc.is_in(batch["document_id"], decided)).to_pylist():
+                displaced.setdefault(row["partition"], set()).add(row["document_id"])
     for partition, documents in displaced.items():
         drop(run, partition, documents)
 

@@ -12,7 +12,7 @@ import pytest
 import docdask
 from docdask.engine import planning, work
 from docdask.engine.work import Hidden, Job, Plain
-from docdask.errors import DocumentError, EngineError
+from docdask.errors import DocumentError, EngineError, UsageError
 from docdask.service.base import Request
 from docdask.service.dummy import NothingEngine
 from docdask.store.run import RunDirectory
@@ -174,3 +174,21 @@ def test_a_run_outlives_the_scheduler_of_the_local_cluster(pile, tmp_path):
     result = docdask.run(pile, to=tmp_path / "run", engine=f"{HERE}:KillsItsScheduler", options=options)
     assert (tmp_path / "killed").exists()
     assert result.summary()["stored"] == 21
+
+
+def test_more_inputs_are_not_lost_when_a_driver_is_at_work(pile, tmp_path):
+    """A second command waits for the run that goes on, then does what that one did not know."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        (folder / "letter.pdf").write_bytes((pile / f"letter {number:02d}.pdf").read_bytes())
+    first = docdask.run(folders[0], to=tmp_path / "run", engine=NOTHING, wait=False)
+    second = docdask.run(folders[1], to=tmp_path / "run", engine=NOTHING, cluster="none")
+    first.wait(60)
+    assert second.summary()["stored"] == 2
+
+
+def test_options_for_a_run_that_has_its_plan_are_refused(planned):
+    run, _ = planned
+    with pytest.raises(UsageError, match="has a plan already"):
+        docdask.run(run.url, tokens=True, cluster="none")

@@ -22,9 +22,14 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
+
+from distributed.diagnostics.plugin import SchedulerPlugin
 
 #: Groups whose work a CPU worker takes, one task of each at a time (it has one thread anyway).
 CPU_RESOURCES = {"pdf": 1, "image": 1}
+#: Seconds that whoever started the cluster has to connect.
+_FIRST_S = 30.0
 
 
 def _config() -> None:
@@ -88,14 +93,34 @@ async def serve(arguments: argparse.Namespace) -> None:
 async def _until_unused(cluster: object, stop: asyncio.Event, idle_s: float) -> None:
     scheduler = cluster.scheduler  # type: ignore[attr-defined]
     loop = asyncio.get_running_loop()
-    last_used = loop.time()
+    # Whoever started us has a moment to connect, however short idle_s is.
+    users = _Users(loop.time() + _FIRST_S)
+    scheduler.add_plugin(users)
     while not stop.is_set():
         if any(name != "fire-and-forget" for name in scheduler.clients):
-            last_used = loop.time()
-        if loop.time() - last_used > idle_s:
+            users.last_seen = max(users.last_seen, loop.time())
+        if loop.time() - users.last_seen > idle_s:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), min(1.0, idle_s / 2))
+            await asyncio.wait_for(stop.wait(), 1.0)
+
+
+class _Users(SchedulerPlugin):  # type: ignore[misc]  # distributed has no types
+    """Notes when a client came or went: one that only looks in is gone before the next look."""
+
+    name = "docdask-users"
+
+    def __init__(self, last_seen: float) -> None:
+        self.last_seen = last_seen
+
+    def add_client(self, scheduler: Any, client: str) -> None:
+        """See :class:`SchedulerPlugin`."""
+        del scheduler, client
+        self.last_seen = asyncio.get_running_loop().time()
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """See :class:`SchedulerPlugin`."""
+        self.add_client(scheduler, client)
 
 
 def main() -> None:
