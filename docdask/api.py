@@ -561,7 +561,9 @@ def _wait(handle: RunHandle, progress: Callable[[dict[str, Any]], None] | None) 
     try:
         handle.wait(on_status=progress or shower)
     except KeyboardInterrupt:
-        handle.stop()
+        tell: Callable[[dict[str, Any]], None] = progress or shower or (lambda _status: None)
+        tell({**handle.status(), "state": "stopping"})
+        tell(handle.stop())
         raise
     finally:
         if shower:
