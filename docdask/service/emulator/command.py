@@ -99,6 +99,11 @@ def addresses_file() -> Path:
 @click.option("--seed", default=0, show_default=True, help="Of faults and latency.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds that calls get to end after SIGTERM.")
 @click.option(
+    "--proxy-port",
+    type=int,
+    help="Port of a CONNECT proxy that leads *.googleapis.com here; 0 for a free one. Needs TLS.",
+)
+@click.option(
     "--tls-cert",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Certificate (PEM) for both ports.",
@@ -128,7 +133,7 @@ def _config(options: dict[str, Any]) -> EmulatorConfig:
         switches=parse_switches(options["switches"]), deployment=options["deployment"], denied=frozenset(options["deny"]),
     )  # fmt: skip
     config = EmulatorConfig(
-        grpc_port=options["grpc_port"], http_port=options["http_port"], host=options["host"], server=server,
+        grpc_port=options["grpc_port"], http_port=options["http_port"], host=options["host"], proxy_port=options["proxy_port"], server=server,
         seed=options["seed"], speed=options["speed"], ocr=options["ocr"], state=options["state"], buckets=options["bucket"],
         tls_cert=options["tls_cert"], tls_key=options["tls_key"], grace_s=options["grace"],
     )  # fmt: skip
@@ -185,10 +190,24 @@ def env(grpc_port: int | None, http_port: int | None, key: Path | None) -> None:
         # Otherwise gcsfs asks a gRPC service for each bucket's type, always over TLS, for a minute.
         "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
     }
+    if where.get("proxy"):
+        del exports["STORAGE_EMULATOR_HOST"]  # storage goes by its own name, too
+        exports |= {
+            # In both spellings: gRPC reads one, Go the other.
+            "HTTPS_PROXY": where["proxy"],
+            "https_proxy": where["proxy"],
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": where["tls_cert"],
+            "SSL_CERT_FILE": where["tls_cert"],
+            "REQUESTS_CA_BUNDLE": where["tls_cert"],
+        }
     if key is not None:
         from docdask.service.emulator.keyfile import write_key
 
-        write_key(key, f"{where['http']}/token")
+        # Behind the proxy Google's own name is led here, and the certificate is made for it.
+        token_uri = "https://oauth2.googleapis.com/token" if where.get("proxy") else f"{where['http']}/token"
+        write_key(key, token_uri)
         exports["GOOGLE_APPLICATION_CREDENTIALS"] = str(key.absolute())
     for name, value in exports.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")

@@ -20,6 +20,8 @@ class EmulatorConfig:
     grpc_port: int = 0
     """0 for a free one."""
     http_port: int = 0
+    proxy_port: int | None = None
+    """Port of a CONNECT proxy that leads ``*.googleapis.com`` here; None for no proxy. Needs TLS."""
     host: str = "127.0.0.1"
     server: ServerSettings = field(default_factory=ServerSettings)
     """The model: limits, windows, latency, faults, switches."""

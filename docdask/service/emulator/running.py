@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,7 @@ from docdask.service.emulator.config import EmulatorConfig
 from docdask.service.emulator.frontend import Frontend
 from docdask.service.emulator.grpc_shell import GrpcShell
 from docdask.service.emulator.http_shell import HttpShell
+from docdask.service.emulator.proxy import Proxy
 
 
 class Emulator:
@@ -27,6 +29,8 @@ class Emulator:
         self.frontend = Frontend(self.backend)
         self._grpc = GrpcShell(self.frontend)
         self._http = HttpShell(self.frontend)
+        self._proxy: Proxy | None = None
+        self.proxy_port = 0
         self.grpc_port = 0
         self.http_port = 0
 
@@ -41,6 +45,8 @@ class Emulator:
         config = self.config
         if (config.tls_cert is None) != (config.tls_key is None):
             raise UsageError("one of certificate and key is missing", "give both --tls-cert and --tls-key")
+        if config.proxy_port is not None and config.tls_cert is None:
+            raise UsageError("a proxy without TLS leads nowhere", "give --tls-cert and --tls-key as well")
         try:
             self.grpc_port = await self._grpc.start(
                 f"{config.host}:{config.grpc_port}", config.tls_cert, config.tls_key
@@ -48,6 +54,9 @@ class Emulator:
             self.http_port = await self._http.start(
                 config.host, config.http_port, config.tls_cert, config.tls_key
             )
+            if config.proxy_port is not None:
+                self._proxy = Proxy(config.host, self.grpc_port, self.http_port)
+                self.proxy_port = await self._proxy.start(config.proxy_port)
         except (RuntimeError, OSError) as error:
             await self.backend.close()
             raise EngineError(
@@ -69,18 +78,23 @@ class Emulator:
 
     def addresses(self) -> dict[str, Any]:
         """What the command prints when it is ready."""
-        import os
-
-        return {
+        found: dict[str, Any] = {
             "grpc": self.grpc_address, "http": self.http_url, "storage": self.http_url, "status": f"{self.http_url}/",
             "token_uri": f"{self.http_url}/token", "tls": self.config.tls_cert is not None, "pid": os.getpid(),
         }  # fmt: skip
+        if self.config.tls_cert is not None:
+            found["tls_cert"] = str(self.config.tls_cert.absolute())
+        if self.proxy_port:
+            found["proxy"] = f"http://{self.config.host}:{self.proxy_port}"
+        return found
 
     async def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, let those in flight end, keep the state."""
         grace = self.config.grace_s if grace_s is None else grace_s
         deadline = time.monotonic() + grace
         await asyncio.gather(self._grpc.stop(grace), self._http.stop(grace))
+        if self._proxy is not None:
+            await self._proxy.stop()
         await self.frontend.batches.close(
             max(0.0, deadline - time.monotonic()) if self.config.state is None else 0.0
         )

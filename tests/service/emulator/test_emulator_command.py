@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -210,3 +213,56 @@ def test_a_port_that_is_taken_is_said(tmp_path):
 def test_one_half_of_a_certificate_is_refused(tmp_path, certificate):
     done = run_command("--tls-cert", str(certificate[0]), folder=tmp_path)
     assert "one of certificate and key is missing" in done.stderr
+
+
+HARD_WIRED = """
+import sys
+from google.api_core.client_options import ClientOptions
+from google.cloud import documentai, storage
+from google.cloud.documentai_toolbox import document as toolbox
+
+options = ClientOptions(api_endpoint="us-documentai.googleapis.com")
+client = documentai.DocumentProcessorServiceClient(client_options=options)
+raw = documentai.RawDocument(content=open(sys.argv[1], "rb").read(), mime_type="application/pdf")
+name = client.processor_path("my-project", "us", "ocr")
+print(client.process_document(request=documentai.ProcessRequest(name=name, raw_document=raw)).document.text.split()[0])
+bucket = storage.Client().create_bucket("hard-wired")
+bucket.blob("a.pdf").upload_from_filename(sys.argv[1])
+operation = client.batch_process_documents(request=documentai.BatchProcessRequest(
+    name=name,
+    input_documents={"gcs_documents": {"documents": [{"gcs_uri": "gs://hard-wired/a.pdf", "mime_type": "application/pdf"}]}},
+    document_output_config={"gcs_output_config": {"gcs_uri": "gs://hard-wired/out"}},
+))
+operation.result(timeout=60)
+(whole,) = toolbox.Document.from_batch_process_operation(location="us", operation_name=operation.operation.name)
+print(len(whole.pages))
+rest = documentai.DocumentProcessorServiceClient(transport="rest", client_options=options)
+print(rest.get_processor(name=name).type_)
+"""
+
+
+@pytest.mark.slow
+def test_code_whose_endpoint_is_hard_wired_is_led_here_by_the_proxy(tmp_path, certificate):
+    cert, key = certificate
+    (tmp_path / "a.pdf").write_bytes(pdf(2))
+    arguments = ("--tls-cert", str(cert), "--tls-key", str(key), "--proxy-port", "0")
+    with emulator_process(*arguments, folder=tmp_path) as running:
+        done = run_command("env", "--key", str(tmp_path / "key.json"), folder=tmp_path)
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in done.stdout.splitlines())
+        assert "STORAGE_EMULATOR_HOST" not in exports  # storage is hard-wired as well
+        environment = {**os.environ, **exports}
+        command = [sys.executable, "-c", HARD_WIRED, str(tmp_path / "a.pdf")]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False, timeout=120
+        )
+        assert ended.returncode == 0, ended.stderr[-3000:]
+        assert ended.stdout.split() == ["Page", "2", "OCR_PROCESSOR"]
+        host, port = running.addresses["proxy"].removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 403")
+        assert running.end() == 0
+
+
+def test_a_proxy_without_tls_is_refused(tmp_path):
+    assert "leads nowhere" in run_command("--proxy-port", "0", "--ocr", "fast", folder=tmp_path).stderr
