@@ -22,7 +22,7 @@ from docdask.engine.work import Unit
 from docdask.model import PageRange, unit_id
 from docdask.service import base
 from docdask.store.plan import PLAN, still_holds
-from docdask.store.run import RunDirectory
+from docdask.store.run import PLAN_ROWS, RunDirectory
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,28 +59,26 @@ def append(
     dict
         Summary of everything planned in this run so far; ``new`` says whether this call added a generation.
     """
+    import pyarrow.compute as pc
+
     catalog = run.catalog(_NEEDED)
     before = _planned(run)
-    rows = [row for row in _ready(catalog, engine) if only is None or row["document_id"] in only]
-    copies = duplicates(rows, before)
+    ready = _ready(catalog, engine)
+    if only is not None:
+        ready = ready.filter(pc.is_in(ready["document_id"], pa_strings(only)))
+    copies = duplicates(_twins(ready).to_pylist(), before)
     options = getattr(
         engine, "options", run.manifest().engine_options
     )  # an engine may tell which of them matter
-    new = [
-        row
-        for row in rows
-        if row["document_id"] not in copies
-        and before.get(row["document_id"]) != (row["sha256"], row["action"])
-    ]
+    new = _without(ready, copies, before)
     items = [
-        Item(
-            r["document_id"],
-            r["group"],
-            r["pages"] or 1,
-            min(r["text_pages"] or 0, r["pages"] or 1),
-            r["size_bytes"] or 0,
+        Item(document, group, pages, text_pages, size_bytes or 0)
+        for document, group, pages, text_pages, size_bytes in zip(
+            *(new[name].to_pylist() for name in ("document_id", "group")),
+            *(counts.to_pylist() for counts in _page_counts(new)),
+            new["size_bytes"].to_pylist(),
+            strict=True,
         )
-        for r in new
     ]
     generations = run.generations()
     first = _next_partition(run)
@@ -101,7 +99,7 @@ def append(
         "decides": _decides(parts, workers, span_s),
         **(facts or {}),
     }
-    if new:
+    if len(new):
         run.append_plan(len(generations), _table(parts, new, engine, options), summary)
     return summary
 
@@ -119,7 +117,9 @@ def copies(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
         for batch in run.plan_batches(generation, ["document_id"]):
             planned = pc.is_in(batch["document_id"], twins["document_id"].combine_chunks())
             before.update(dict.fromkeys(batch.filter(planned)["document_id"].to_pylist()))
-    found = {d: o for d, o in duplicates(_ready(twins, engine), before).items() if d not in before}
+    found = {
+        d: o for d, o in duplicates(_ready(twins, engine).to_pylist(), before).items() if d not in before
+    }
     rows = run.catalog(_NEEDED)
     copied = rows.filter(pc.is_in(rows["document_id"], pa_strings(found)))
     return [{**row, "duplicate_of": found[row["document_id"]]} for row in copied.to_pylist()]
@@ -184,14 +184,15 @@ def superseded(run: RunDirectory) -> dict[int, set[str]]:
     newest: dict[str, int] = {}
     found: dict[int, set[str]] = {}
     for generation in reversed(generations):
-        for batch in run.plan_batches(generation, ["partition", "document_id", "sha256"]):
-            rows = pa.table(batch)
-            gone = rows.filter(pc.invert(still_holds(rows, catalog)))
-            for number, document in _pairs(gone):
+        columns = ["partition", "document_id", "sha256"]
+        # All of a generation at once: each look into the catalog makes an index of the whole of it.
+        rows = pa.Table.from_batches(run.plan_batches(generation, columns))
+        gone = rows.filter(pc.invert(still_holds(rows, catalog)))
+        for number, document in _pairs(gone):
+            found.setdefault(number, set()).add(document)
+        for number, document in _pairs(rows) if len(generations) > 1 else ():
+            if newest.setdefault(document, number) != number:
                 found.setdefault(number, set()).add(document)
-            for number, document in _pairs(rows) if len(generations) > 1 else ():
-                if newest.setdefault(document, number) != number:
-                    found.setdefault(number, set()).add(document)
     return found
 
 
@@ -260,11 +261,34 @@ def _next_partition(run: RunDirectory) -> int:
     return max(numbers, default=-1) + 1
 
 
-def _ready(catalog: pa.Table, engine: base.Engine) -> list[dict[str, Any]]:
+def _ready(catalog: pa.Table, engine: base.Engine) -> pa.Table:
     import pyarrow.compute as pc
 
     taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
-    return list(catalog.filter(pc.and_(pc.equal(catalog["state"], "ready"), taken)).to_pylist())
+    return catalog.filter(pc.and_(pc.equal(catalog["state"], "ready"), taken))
+
+
+def _without(
+    ready: pa.Table, copies: Mapping[str, str], before: Mapping[str, tuple[str, str | None]]
+) -> pa.Table:
+    """Documents that are to be planned: no copies of another, and not planned with these bytes already."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    own = ready.filter(pc.invert(pc.is_in(ready["document_id"], pa_strings(copies)))) if copies else ready
+    if not before:
+        return own
+    columns = (own[name].to_pylist() for name in ("document_id", "sha256", "action"))
+    new = [before.get(document) != (*what,) for document, *what in zip(*columns, strict=True)]
+    return own.filter(pa.array(new, pa.bool_()))
+
+
+def _page_counts(rows: pa.Table) -> tuple[Any, Any]:
+    """Pages of each document, at least 1, and those of them whose text layer will do."""
+    import pyarrow.compute as pc
+
+    pages = pc.max_element_wise(pc.fill_null(rows["pages"], 1), 1)
+    return pages, pc.min_element_wise(pc.fill_null(rows["text_pages"], 0), pages)
 
 
 def set_aside(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
@@ -304,20 +328,21 @@ def pa_strings(values: Iterable[str]) -> Any:
 def _summary(
     run: RunDirectory, catalog: pa.Table, engine: base.Engine, only: frozenset[str] | None
 ) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
     states: Counter[str] = Counter()
     aside: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], str] = {}
-    pages = text_pages = 0
     for row in set_aside(run, engine):
         key = (row["state"], row["problem"] or "unknown")
         states[row["state"]] += 1
         aside[key] += 1
         reasons.setdefault(key, row["reason"] or key[1])
-    for row in _ready(catalog.select(["document_id", "state", "mime_type", "pages", "text_pages"]), engine):
-        states["ready"] += 1
-        if only is None or row["document_id"] in only:
-            pages += row["pages"] or 1
-            text_pages += min(row["text_pages"] or 0, row["pages"] or 1)
+    ready = _ready(catalog, engine)
+    states["ready"] = len(ready)
+    if only is not None:
+        ready = ready.filter(pc.is_in(ready["document_id"], pa_strings(only)))
+    pages, text_pages = (pc.sum(counts).as_py() or 0 for counts in _page_counts(ready))
     return {
         "inputs": len(catalog),
         "ready": states["ready"],
@@ -329,32 +354,37 @@ def _summary(
         ],
         "pages": pages,
         "text_pages": text_pages,
-        "size_bytes": sum(size or 0 for size in catalog["size_bytes"].to_pylist()),
+        "size_bytes": pc.sum(catalog["size_bytes"]).as_py() or 0,
     }
 
 
 def _table(
-    parts: list[planner.Partition], new: list[dict[str, Any]], engine: base.Engine, options: dict[str, Any]
+    parts: list[planner.Partition], new: pa.Table, engine: base.Engine, options: dict[str, Any]
 ) -> pa.Table:
+    """Rows of the plan, made some thousand at a time: a million of them as Python objects would take gigabytes."""
     import pyarrow as pa
 
-    name = base.engine_id(engine)
-    rows: list[dict[str, Any]] = []
-    for part in parts:
-        for index in part.documents:
-            row = new[index]
-            ranges: tuple[PageRange | None, ...] = part.ranges or (None,)
-            rows.append(
-                {
-                    **{key: row[key] for key in _COPIED},
-                    "partition": part.number,
-                    "pages": row["pages"] or 1,
-                    "ranges": [str(r) for r in part.ranges],
-                    "unit_ids": [
-                        unit_id(row["sha256"], r, name, {**options, "action": row["action"]}) for r in ranges
-                    ],
-                    "expected_seconds": part.expected_s / len(part.documents),
-                    "generation": 0,
-                }
-            )
-    return pa.Table.from_pylist(rows, schema=PLAN)
+    placed = [(index, part) for part in parts for index in part.documents]
+    new, tables = new.combine_chunks(), []  # taking rows from one chunk is many times faster
+    for start in range(0, len(placed), PLAN_ROWS):
+        chunk = placed[start : start + PLAN_ROWS]
+        rows = new.take(pa.array([index for index, _ in chunk])).to_pylist()
+        made = [_row(row, part, engine, options) for row, (_, part) in zip(rows, chunk, strict=True)]
+        tables.append(pa.Table.from_pylist(made, schema=PLAN))
+    return pa.concat_tables(tables)
+
+
+def _row(
+    row: dict[str, Any], part: planner.Partition, engine: base.Engine, options: dict[str, Any]
+) -> dict[str, Any]:
+    ranges: tuple[PageRange | None, ...] = part.ranges or (None,)
+    name, more = base.engine_id(engine), {**options, "action": row["action"]}
+    return {
+        **{key: row[key] for key in _COPIED},
+        "partition": part.number,
+        "pages": row["pages"] or 1,
+        "ranges": [str(r) for r in part.ranges],
+        "unit_ids": [unit_id(row["sha256"], r, name, more) for r in ranges],
+        "expected_seconds": part.expected_s / len(part.documents),
+        "generation": 0,
+    }
