@@ -285,8 +285,10 @@ class Service:
             return Verdict(invalid(text), at_ns), None
         fault = self._faults.draw(self._rng()) if self._faults.any_call else ""
         if fault in ("unavailable", "internal"):
-            code = fault.upper()
-            return Verdict(Status(code, "The service is currently unavailable."), at_ns, fault=fault), None
+            status = Status("INTERNAL", "Internal error encountered.")
+            if fault == "unavailable":
+                status = Status("UNAVAILABLE", "The service is currently unavailable.")
+            return Verdict(status, at_ns, fault=fault), None
         processor = route.processor
         slots = self._slots(processor)
         room = self._running.get(slots, 0) < self._slot_limit(processor)
