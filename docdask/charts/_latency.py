@@ -80,7 +80,9 @@ def latency(frame: pd.DataFrame, ax: Any) -> Any:
     labels = []
     for y, (name, values) in enumerate(groups):
         _row(ax, y, np.maximum(values, positive.min()) if wide else values)
-        summary = f"{len(values):,} calls · median {span(float(np.median(values)))}"
+        summary = (
+            f"{len(values):,} call{'s' if len(values) != 1 else ''} · median {span(float(np.median(values)))}"
+        )
         labels.append(f"{wrapped(name, 24)}\n{summary}")
     ax.set_yticks(range(len(groups)), labels, family=know(labels), linespacing=1.35)
     ax.set_ylim(len(groups) - 0.4, -0.6)
@@ -88,6 +90,7 @@ def latency(frame: pd.DataFrame, ax: Any) -> Any:
     ax.spines["left"].set_visible(False)
     if wide:
         ax.set_xscale("log")
+        ax.set_xlim(float(positive.min()) / 1.25, float(positive.max()) * 1.25)  # room for whole markers
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.xaxis.set_minor_locator(NullLocator())
     else:

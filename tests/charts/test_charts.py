@@ -172,3 +172,14 @@ def test_time_zone_of_the_machine_changes_nothing(ax, monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_latency_shows_the_longest_call_whole_and_one_call_as_one() -> None:
+    from matplotlib.figure import Figure
+
+    frame = pd.DataFrame(
+        {"seconds": [0.01, 0.02, 61.0], "mime_type": ["application/pdf"] * 2 + ["image/tiff"]}
+    )
+    ax = charts.latency(frame, Figure().subplots())
+    assert ax.get_xlim()[1] > 61 * 1.1
+    assert any("\n1 call ·" in label.get_text() for label in ax.get_yticklabels())
