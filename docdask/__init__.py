@@ -14,6 +14,8 @@ from typing import Any
 from docdask._version import __version__
 
 __all__ = [
+    "GovernorPlugin",
+    "QuotaSemaphore",
     "__version__",
     "export",
     "handle",
@@ -26,9 +28,16 @@ __all__ = [
     "status",
 ]
 
+_ELSEWHERE = {
+    "GovernorPlugin": "docdask.engine.plugin",
+    "QuotaSemaphore": "docdask.engine.semaphore",
+}
+
 
 def __getattr__(name: str) -> Any:
     # Imported when first used, so that ``import docdask`` costs nothing.
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
     if name in __all__:
         return getattr(import_module("docdask.api"), name)
     msg = f"module 'docdask' has no attribute {name!r}"

@@ -13,6 +13,7 @@
     │   └── StorageError (OSError)           unwritable, full, gone
     ├── ClusterError (ConnectionError)   5   the scheduler can't be reached or doesn't fit
     ├── EngineError                      6   the engine can't be loaded or refuses all work
+    │   └── PermitRefused                    the governor will never grant the call
     ├── DocumentError                    7   one document can't be done; never ends a run
     └── RunFailed                        8   a run ended with work left that it could not do
 
@@ -97,6 +98,23 @@ class EngineError(DocdaskError):
     """The engine can't be loaded, or refuses all work."""
 
     exit_code = 6
+
+
+class PermitRefused(EngineError):  # noqa: N818
+    """The governor will not grant this call, however long it waits.
+
+    Parameters
+    ----------
+    reason
+        One of :data:`docdask.core.instructions.Reason`: ``budget``, ``closed``, ``too-large`` …
+    message, remedy
+        As for every error.
+    """
+
+    def __init__(self, reason: str, message: str, remedy: str = "") -> None:
+        DocdaskError.__init__(self, message, remedy)
+        self.args = (reason, message, remedy)
+        self.reason = reason
 
 
 class DocumentError(DocdaskError):

@@ -15,6 +15,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 def make(cls: type[errors.DocdaskError]) -> errors.DocdaskError:
     if issubclass(cls, errors.DocumentError):
         return cls("corrupt", "it is damaged", "print it again")
+    if issubclass(cls, errors.PermitRefused):
+        return cls("budget", "it would cost too much", "raise the budget")
     return cls("what was wrong: 7", "what to do")
 
 

@@ -1,0 +1,405 @@
+"""The governor's agent: one in each worker process or client, through which all its semaphores speak.
+
+Rules:
+
+1. It lives on the event loop of its worker or client; what comes from threads is brought there.
+2. All that was wanted, returned and cancelled in one turn of the loop goes out in one message.
+3. Nobody speaks before the handshake; when the scheduler at the other end is another one, hands are shaken again and
+   whoever waits asks again under the same id.
+4. While anything waits or is held it gives a sign of life every fifth of a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import pickle
+import uuid
+import weakref
+from collections import deque
+from typing import Any
+
+from docdask._version import __version__
+from docdask.core import events as ev
+from docdask.core import wire
+from docdask.core.spec import SemaphoreSpec
+from docdask.engine.permit import Permit, Waiting
+from docdask.engine.protocol import ASK, HELLO, MISSING_MESSAGE, MISSING_REMEDY, STREAM, TELL
+from docdask.errors import ClusterError, PermitRefused, UsageError
+
+logger = logging.getLogger(__name__)
+
+#: Waiters in one message; more go in the next turn, so that the scheduler's loop is never held for long.
+_MOST_WAITERS = 2000
+#: Seconds between signs of life when no lease is known yet, and at most between looks at a client's connection.
+_TICK_S = 1.0
+#: Seconds until a scheduler that says nothing counts as gone.
+_ECHO_S = 30.0
+
+
+class Agent:
+    """Speaks for one worker or client.
+
+    Parameters
+    ----------
+    node
+        Dask's worker or client.
+    """
+
+    def __init__(self, node: Any) -> None:
+        self._node = weakref.ref(node)
+        self.is_worker = hasattr(node, "batched_stream")
+        self.name: str = node.address if self.is_worker else node.id
+        self.loop: asyncio.AbstractEventLoop = node.loop.asyncio_loop
+        self._prefix = uuid.uuid4().hex[:8]
+        self._count = itertools.count()
+        self._governor = ""
+        self._comm: Any = None
+        self._joining = asyncio.Lock()
+        self._specs: dict[str, SemaphoreSpec] = {}
+        self._waiting: dict[str, Waiting] = {}
+        self._held: dict[str, Permit] = {}
+        self._fences: dict[str, int] = {}
+        self._wants: deque[str] = deque()
+        self._returns: dict[str, list[ev.Outcome]] = {}
+        self._cancels: dict[str, list[str]] = {}
+        self._probes: list[str] = []
+        self._echoes: dict[str, asyncio.Future[None]] = {}
+        self._flushing = False
+        self._lease_ns = 0
+        self._beat: asyncio.Task[None] | None = None
+        handlers = node.stream_handlers if self.is_worker else node._stream_handlers  # noqa: SLF001 - no public way
+        handlers[STREAM] = self._hear
+
+    @property
+    def node(self) -> Any:
+        """The worker or client.
+
+        Raises
+        ------
+        ClusterError
+            If it is gone or closed.
+        """
+        node = self._node()
+        if node is None or node.status in _CLOSED:
+            raise ClusterError(
+                f"the Dask connection of {self.name} is closed", "connect again, then ask again"
+            )
+        return node
+
+    # -- handshake ---------------------------------------------------------------------------------------------------
+
+    async def join(self) -> None:
+        """Shake hands with the governor, unless that is done.
+
+        Raises
+        ------
+        ClusterError
+            If there is no governor, or one of another version.
+        """
+        if self._governor and self._comm is self._stream():
+            return
+        async with self._joining:
+            comm = self._stream()
+            if self._governor and self._comm is comm:
+                return
+            before = self._governor
+            if not self.is_worker and not before:
+                await self._install()
+            answer = await self._call(HELLO, name=self.name, version=__version__)
+            if not isinstance(answer, dict):
+                address = self.node.scheduler.addr if self.is_worker else self.node.scheduler.address
+                raise ClusterError(MISSING_MESSAGE.format(address=address), MISSING_REMEDY)
+            if "error" in answer:
+                raise ClusterError(answer["error"], answer["remedy"])
+            self._governor, self._comm = answer["governor"], comm
+            for name, spec in self._specs.items():
+                await self.tell(ev.Register(0, name, spec), joined=True)
+            self._wants.clear()
+            self._wants.extend(self._waiting)
+            self._soon()
+
+    async def _install(self) -> None:
+        """A client that is the first to want a governor brings it; one that saw it vanish does not."""
+        from docdask.engine.plugin import GovernorPlugin
+
+        try:
+            await self.node.register_plugin(GovernorPlugin())
+        except Exception as error:
+            raise ClusterError(
+                f"the scheduler could not start the docdask governor: {error}",
+                "install docdask on the scheduler too",
+            ) from error
+
+    async def _call(self, handler: str, **arguments: Any) -> Any:
+        """Call the scheduler; None if it does not know the handler."""
+        try:
+            return await getattr(self.node.scheduler, handler)(**arguments)
+        except (OSError, TypeError, AttributeError, UnboundLocalError) as error:
+            raise ClusterError(
+                f"the scheduler did not answer {self.name}: {error}", "see whether it runs, then ask again"
+            ) from error
+
+    def _stream(self) -> Any:
+        node = self.node
+        stream = node.batched_stream if self.is_worker else node.scheduler_comm
+        if stream is None:
+            raise ClusterError(f"{self.name} has no connection to its scheduler", "wait until it is back")
+        return stream
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    async def register(self, name: str, spec: SemaphoreSpec) -> None:
+        """Use a semaphore by this name.
+
+        Raises
+        ------
+        UsageError
+            If it is registered with other limits.
+        ClusterError
+            See :meth:`join`.
+        """
+        await self.join()
+        if self._specs.get(name) == spec:
+            return
+        await self.tell(ev.Register(0, name, spec))
+        self._specs[name] = spec
+
+    async def tell(self, event: ev.Event, *, joined: bool = False) -> None:
+        """Send an event that is not about permits.
+
+        Raises
+        ------
+        UsageError
+            If the governor rejects it.
+        """
+        if not joined:
+            await self.join()
+        answer = await self._call(TELL, event=json.dumps(wire.encode(event)))
+        if not isinstance(answer, dict):
+            raise ClusterError(MISSING_MESSAGE.format(address=self.name), MISSING_REMEDY)
+        if answer:
+            raise UsageError(answer["error"], answer["remedy"])
+        if isinstance(event, ev.Configure):
+            self._specs[event.semaphore] = event.spec
+        elif isinstance(event, ev.Close):
+            self._specs.pop(event.semaphore, None)
+
+    async def ask(self, semaphore: str, what: str, *, most: int = 1000) -> Any:
+        """Ask for a view of a semaphore.
+
+        Raises
+        ------
+        UsageError
+            If there is none by that name.
+        """
+        await self.join()
+        await self._settled()
+        answer = await self._call(ASK, semaphore=semaphore, what=what, most=most)
+        if "error" in answer:
+            raise UsageError(answer["error"], answer["remedy"])
+        return pickle.loads(answer["value"])  # noqa: S301 - from our own scheduler, which may run anything here anyway
+
+    async def _settled(self) -> None:
+        """Wait until the governor has taken in what was said so far: calls overtake the stream."""
+        id_ = self.next_id()
+        echo = self._echoes[id_] = self.loop.create_future()
+        self._probes.append(id_)
+        self._soon()
+        try:
+            await asyncio.wait_for(echo, _ECHO_S)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"the scheduler did not answer {self.name} within {_ECHO_S} s", "see whether it runs, then ask again"
+            ) from error
+        finally:
+            del self._echoes[id_]
+
+    # -- permits -----------------------------------------------------------------------------------------------------
+
+    def next_id(self) -> str:
+        """Id of a permit, unique on the cluster."""
+        return f"{self._prefix}-{next(self._count)}"
+
+    async def acquire(self, waiting: Waiting, timeout_s: float | None) -> Permit | None:
+        """Wait for a permit; None when the time is over.
+
+        Raises
+        ------
+        PermitRefused
+            If it will never be granted.
+        """
+        await self.join()
+        waiting.future = self.loop.create_future()
+        self._waiting[waiting.id] = waiting
+        self._wants.append(waiting.id)
+        if timeout_s is not None and timeout_s <= 0:
+            self._probes.append(waiting.id)
+        self._soon()
+        timer = None
+        if timeout_s is not None and timeout_s > 0:
+            timer = self.loop.call_later(timeout_s, self._give_up, waiting)
+        try:
+            granted: Permit | None = await waiting.future
+            return granted
+        except asyncio.CancelledError:
+            self._withdraw(waiting)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _give_up(self, waiting: Waiting) -> None:
+        if not waiting.future.done():
+            self._withdraw(waiting)
+            waiting.future.set_result(None)
+
+    def _withdraw(self, waiting: Waiting) -> None:
+        """Say that a permit is not wanted any more, also when it was granted while the waiter was cancelled."""
+        self._waiting.pop(waiting.id, None)
+        self._held.pop(waiting.id, None)
+        self._cancels.setdefault(waiting.semaphore, []).append(waiting.id)
+        self._soon()
+
+    def give_back(self, permit: Permit, outcome: ev.Outcome) -> None:
+        """Return a permit; from any thread, at once."""
+        self.loop.call_soon_threadsafe(self._give_back, permit, outcome)
+
+    def _give_back(self, permit: Permit, outcome: ev.Outcome) -> None:
+        self._held.pop(permit.id, None)
+        self._returns.setdefault(permit.semaphore, []).append(outcome)
+        self._soon()
+
+    # -- out ---------------------------------------------------------------------------------------------------------
+
+    def _soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush)
+        if self._beat is None and (self._waiting or self._held):
+            self._beat = self.loop.create_task(self._beats())
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._comm is None:
+            return
+        message: dict[str, Any] = {"op": STREAM, "governor": self._governor}
+        if self._returns:
+            message["returns"], self._returns = list(self._returns.items()), {}
+        if self._cancels:
+            message["cancels"], self._cancels = list(self._cancels.items()), {}
+        if self._wants:
+            message["wants"] = self._take_wants()
+        if self._probes and not self._wants:
+            message["probes"], self._probes = self._probes, []
+        if len(message) > 2:
+            self._send(message)
+        if self._wants:
+            self._flushing = True
+            self.loop.call_later(0.005, self._flush)
+
+    def _take_wants(self) -> list[tuple[Any, ...]]:
+        """Waiters not yet asked for, those of one kind together."""
+        groups: dict[tuple[Any, ...], list[ev.Waiter]] = {}
+        for _ in range(min(len(self._wants), _MOST_WAITERS)):
+            waiting = self._waiting.get(self._wants.popleft())
+            if waiting is not None:
+                groups.setdefault(waiting.group, []).append(waiting.waiter)
+        return [(*group, waiters) for group, waiters in groups.items()]
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            stream = self._stream()
+            if stream is self._comm:
+                stream.send(message)
+                return
+        except (ClusterError, OSError) as error:
+            logger.debug("docdask: %s could not be told: %s", self.name, error)
+        # Another scheduler, or none at the moment: the next beat shakes hands again and asks for all that waits.
+
+    async def _beats(self) -> None:
+        """Signs of life, and a look at who is at the other end."""
+        try:
+            while self._waiting or self._held:
+                await asyncio.sleep(
+                    min(self._lease_ns / 5e9 or _TICK_S, _TICK_S if not self.is_worker else 60.0)
+                )
+                try:
+                    if self._comm is not self._stream():
+                        await self.join()
+                except ClusterError as error:
+                    if self._closed():
+                        self._fail(error)
+                        return
+                    continue
+                except UsageError as error:  # the new governor knows a semaphore of ours with other limits
+                    self._fail(error)
+                    continue
+                self._send({"op": STREAM, "governor": self._governor, "refresh": self._signs()})
+        finally:
+            self._beat = None
+
+    def _signs(self) -> list[tuple[str, int, list[str]]]:
+        held: dict[str, list[str]] = {w.semaphore: [] for w in self._waiting.values()}
+        for permit in self._held.values():
+            held.setdefault(permit.semaphore, []).append(permit.id)
+        return [(name, self._fences.get(name, -1), ids) for name, ids in held.items()] or [("", -1, [])]
+
+    def _closed(self) -> bool:
+        node = self._node()
+        return node is None or node.status in _CLOSED
+
+    def _fail(self, error: Exception) -> None:
+        """Nobody is left hanging."""
+        waiting, self._waiting = self._waiting, {}
+        for one in waiting.values():
+            if not one.future.done():
+                one.future.set_exception(error)
+
+    # -- in ----------------------------------------------------------------------------------------------------------
+
+    def _hear(self, **message: Any) -> None:
+        """Take in an answer; never raises, that would close the stream."""
+        try:
+            if message.get("governor") == self._governor:
+                self._heard(message)
+        except Exception:
+            logger.exception("docdask: an answer of the governor could not be understood")
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if "strangers" in message:  # it was meant for the governor before: shake hands with this one
+            self._comm = None
+        for id_, semaphore, endpoint, fence, lease_ns, kind in message.get("grants", ()):
+            self._fences[semaphore] = max(fence, self._fences.get(semaphore, -1))
+            self._lease_ns = lease_ns if not self._lease_ns else min(lease_ns, self._lease_ns)
+            waiting = self._waiting.pop(id_, None)
+            if waiting is None or waiting.future.done():
+                continue
+            permit = Permit(self, waiting, endpoint, fence, kind)
+            self._held[id_] = permit
+            waiting.future.set_result(permit)
+        for id_, reason, text, remedy in message.get("refusals", ()):
+            waiting = self._waiting.pop(id_, None)
+            if waiting is not None and not waiting.future.done():
+                waiting.future.set_exception(PermitRefused(reason, text, remedy))
+        for id_ in message.get("revoked", ()):
+            revoked = self._held.pop(id_, None)
+            if revoked is not None:
+                revoked.revoked = True
+        for id_ in message.get("probes", ()):
+            waiting, echo = self._waiting.get(id_), self._echoes.get(id_)
+            if waiting is not None:
+                self._give_up(waiting)
+            elif echo is not None and not echo.done():
+                echo.set_result(None)
+
+
+def _closed_states() -> frozenset[Any]:
+    from distributed.core import Status
+
+    return frozenset({Status.closed, Status.closing, "closed", "closing"})
+
+
+_CLOSED = _closed_states()

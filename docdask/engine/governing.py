@@ -1,0 +1,306 @@
+"""The governor's shell on the scheduler: stamps what happens, asks the governor, carries out what it says.
+
+Rules:
+
+1. All of it runs on the scheduler's loop; storage is used in threads (:mod:`docdask.engine.committer`).
+2. A grant leaves when its record is durable, not before.
+3. Answers of one turn of the loop go to each worker in one message.
+4. Nothing raises in a stream handler: that would close a worker's stream, and Dask would take the worker for dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import json
+import logging
+import pickle
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from docdask._version import __version__
+from docdask.core import events as ev
+from docdask.core import instructions as ins
+from docdask.core import views, wire
+from docdask.core.governor import Governor
+from docdask.core.ledger import Record
+from docdask.core.recovery import recover
+from docdask.core.spec import SemaphoreSpec
+from docdask.engine.clock import Clock
+from docdask.engine.committer import Committer
+from docdask.engine.protocol import ASK, HELLO, STREAM, TELL
+from docdask.errors import UsageError, sentence
+
+logger = logging.getLogger(__name__)
+
+#: Events that a worker or client may send by a call.
+_TOLD = (ev.Register, ev.Configure, ev.Close, ev.OpenRun, ev.CloseRun, ev.Note, ev.Restore)
+
+
+class GovernorShell:
+    """One governor on one scheduler.
+
+    Parameters
+    ----------
+    scheduler
+        Dask's.
+    clock
+        Stamps events.
+    """
+
+    def __init__(self, scheduler: Any, clock: Clock) -> None:
+        self.id = uuid.uuid4().hex
+        """Tells this governor from the one before a restart."""
+        self.clock = clock
+        self.governor = Governor(utc_offset_ns=clock.utc_offset_ns)
+        self._scheduler = scheduler
+        self._loop = asyncio.get_running_loop()
+        self._committer: Committer | None = None
+        self._records: tuple[Record, ...] = ()
+        self._spent: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+        self._specs: dict[str, set[SemaphoreSpec]] = {}  # every spec that was in force under a name
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._durable = 0
+        self._held: list[tuple[int, int, ins.Grant]] = []  # heap of grants whose records are not durable
+        self._count = itertools.count()
+        self._outbox: dict[str, dict[str, list[Any]]] = {}
+        self._ready = asyncio.Event()
+        self._do: dict[type[Any], Callable[[Any], None]] = {
+            ins.Grant: self._grant,
+            ins.Refuse: self._refuse,
+            ins.Revoke: self._revoke,
+            ins.WakeAt: self._wake_at,
+            ins.Append: self._append,
+        }
+        scheduler.handlers.update({HELLO: self.hello, TELL: self.tell, ASK: self.ask})
+        scheduler.stream_handlers[STREAM] = self.listen
+
+    def open(
+        self, records: tuple[Record, ...], committer: Committer | None, governor: Governor | None
+    ) -> None:
+        """Begin: with the ledger of the governor before, or without one.
+
+        Parameters
+        ----------
+        records
+            What was read from the ledger.
+        committer
+            Writes the ledger; None if there is none.
+        governor
+            One that goes on above the numbers of the ledger; None for a new one.
+        """
+        self._records = records
+        self._committer = committer
+        if governor is not None:
+            self.governor = governor
+        self._ready.set()
+
+    async def close(self) -> None:
+        """Stop timers, write what is left."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        if self._committer is not None:
+            await asyncio.to_thread(self._committer.close)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def handle(self, event: ev.Event) -> list[ins.Reject]:
+        """Give an event to the governor and do what it says; returns what it rejected."""
+        rejected = []
+        for instruction in self.governor.handle(event):
+            if isinstance(instruction, ins.Reject):
+                rejected.append(instruction)
+            else:
+                self._do[type(instruction)](instruction)
+        return rejected
+
+    async def hello(self, name: str, version: str) -> dict[str, Any]:
+        """Shake hands. A worker of another version is told so, and stays what it was."""
+        await self._ready.wait()
+        if version != __version__:
+            return {
+                "error": f"docdask {version} at {name} meets docdask {__version__} on the scheduler",
+                "remedy": "install the same version everywhere, then restart what was changed",
+            }
+        self.handle(ev.WorkerJoined(self.clock.now_ns(), name))
+        return {"governor": self.id}
+
+    async def tell(self, event: str) -> dict[str, str]:
+        """Take in an event that is not about permits, as JSON; an empty answer if it was accepted."""
+        await self._ready.wait()
+        try:
+            decoded = wire.decode(json.loads(event) | {"at_ns": self.clock.now_ns()})
+            if not isinstance(decoded, _TOLD):
+                raise UsageError(f"{event[:80]} is no event that can be told", "send permits by the stream")
+            rejected = self._tell(decoded)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the sender's to know
+            return {"error": sentence(error), "remedy": getattr(error, "remedy", "")}
+        return {"error": rejected[0].message, "remedy": rejected[0].remedy} if rejected else {}
+
+    def _tell(self, event: ev.Event) -> list[ins.Reject]:
+        if isinstance(event, ev.Register):
+            return self._register(event)
+        if isinstance(event, ev.OpenRun):
+            spent = self._spent.pop((event.semaphore, event.run), None)
+            if spent is not None and not any(event.spent):
+                event = replace(event, spent=spent)
+        rejected = self.handle(event)
+        if isinstance(event, ev.Configure) and not rejected:
+            self._specs.setdefault(event.semaphore, set()).add(event.spec)
+        elif isinstance(event, ev.Close):
+            self._specs.pop(event.semaphore, None)
+            timer = self._timers.pop(event.semaphore, None)
+            if timer is not None:
+                timer.cancel()
+        return rejected
+
+    def _register(self, event: ev.Register) -> list[ins.Reject]:
+        """Register; a spec that was in force before the quotas were changed is no other one."""
+        known = self._specs.get(event.semaphore, set())
+        if event.spec in known:
+            return []
+        new = event.semaphore not in self.governor.pools
+        rejected = self.handle(event)
+        if rejected:
+            return rejected
+        self._specs.setdefault(event.semaphore, set()).add(event.spec)
+        if new and self._records:
+            now_ns = self.clock.now_ns()
+            found = recover(
+                self._records, event.semaphore, event.spec, now_utc_ns=now_ns + self.clock.utc_offset_ns
+            )
+            self._spent |= {(event.semaphore, run): spent for run, spent in found.spent.items()}
+            self.handle(ev.Restore(now_ns, event.semaphore, f"ledger-{found.epoch}", found.meters))
+        return []
+
+    async def ask(self, semaphore: str, what: str, most: int = 1000) -> Any:
+        """Answer a question: ``view``, ``permits`` or ``usage`` of a semaphore, pickled; an error if there is none."""
+        await self._ready.wait()
+        if semaphore not in self.governor.pools:
+            return {"error": f"no semaphore is registered as {semaphore!r}", "remedy": "register it first"}
+        if what == "permits":
+            return {"value": pickle.dumps(views.permits(self.governor, semaphore, most=most))}
+        if what == "usage":
+            return {"value": pickle.dumps(self.governor.usage(semaphore))}
+        return {"value": pickle.dumps(views.view(self.governor, semaphore))}
+
+    def lost(self, name: str) -> None:
+        """A worker or client has gone."""
+        self.handle(ev.WorkerLost(self.clock.now_ns(), name))
+        self._outbox.pop(name, None)
+
+    # -- permits -----------------------------------------------------------------------------------------------------
+
+    def listen(self, worker: str = "", client: str = "", **message: Any) -> None:
+        """Take in a message of the stream; never raises."""
+        name = worker or client
+        try:
+            self._listen(name, message)
+        except Exception as error:
+            logger.exception("docdask: a message of %s could not be understood", name)
+            said = sentence(error)
+            for want in message.get("wants", ()):
+                for waiter in want[-1]:
+                    self._put(name, "refusals", (waiter[0], "invalid", f"the governor failed: {said}", ""))
+
+    def _listen(self, name: str, message: dict[str, Any]) -> None:
+        now_ns = self.clock.now_ns()
+        if message.get("governor") != self.id:
+            self._put(name, "strangers", message.get("governor"))
+            return
+        for semaphore, outcomes in message.get("returns", ()):
+            self.handle(ev.Return(now_ns, semaphore, name, tuple(ev.Outcome(*o) for o in outcomes)))
+        for semaphore, ids in message.get("cancels", ()):
+            self.handle(ev.Cancel(now_ns, semaphore, name, tuple(ids)))
+        for semaphore, lane, run, kind, endpoints, locations, waiters in message.get("wants", ()):
+            wanted = tuple(ev.Waiter(*w) for w in waiters)
+            event = ev.Want(
+                now_ns, semaphore, name, wanted, lane, run, kind, tuple(endpoints), tuple(locations)
+            )
+            self.handle(event)
+        for semaphore, fence, held in message.get("refresh", ()):
+            self.handle(ev.Refresh(now_ns, name, semaphore, fence, tuple(held)))
+        for probe in message.get("probes", ()):
+            self._put(name, "probes", probe)
+
+    # -- instructions ------------------------------------------------------------------------------------------------
+
+    def _grant(self, grant: ins.Grant) -> None:
+        if grant.sequence > self._durable:
+            heapq.heappush(self._held, (grant.sequence, next(self._count), grant))
+        else:
+            self._put(
+                grant.worker,
+                "grants",
+                (grant.permit, grant.semaphore, grant.endpoint, grant.fence, grant.lease_ns, grant.kind),
+            )
+
+    def _refuse(self, refuse: ins.Refuse) -> None:
+        self._put(refuse.worker, "refusals", (refuse.permit, refuse.reason, refuse.message, refuse.remedy))
+
+    def _revoke(self, revoke: ins.Revoke) -> None:
+        self._put(revoke.worker, "revoked", revoke.permit)
+
+    def _append(self, append: ins.Append) -> None:
+        if self._committer is None:
+            # A ledger was asked for, and there is none: whoever waits must hear it, not hang.
+            self._loop.call_soon(self._failed, "this scheduler was started without one (--ledger URL)")
+        else:
+            self._committer.add(append.record)
+
+    def _wake_at(self, wake: ins.WakeAt) -> None:
+        timer = self._timers.pop(wake.semaphore, None)
+        if timer is not None:
+            timer.cancel()
+        delay_s = self.clock.until_s(wake.at_ns)
+        self._timers[wake.semaphore] = self._loop.call_later(delay_s, self._due, wake)
+
+    def _due(self, wake: ins.WakeAt) -> None:
+        if self.clock.now_ns() < wake.at_ns:  # the loop's clock is a little ahead of ours
+            self._wake_at(wake)
+            return
+        self._timers.pop(wake.semaphore, None)
+        self.handle(ev.Timer(self.clock.now_ns(), wake.semaphore))
+
+    def _written(self, sequence: int) -> None:
+        self._durable = max(self._durable, sequence)
+        while self._held and self._held[0][0] <= self._durable:
+            self._grant(heapq.heappop(self._held)[2])
+        self.handle(ev.Durable(self.clock.now_ns(), sequence))
+
+    def _failed(self, message: str) -> None:
+        self._held.clear()  # the governor takes them all back
+        self.handle(ev.LedgerFailed(self.clock.now_ns(), message))
+
+    def callbacks(self) -> tuple[Callable[[int], None], Callable[[str], None]]:
+        """For the committer: what to call when records are durable, and when they can't be written."""
+        return self._written, self._failed
+
+    # -- the way back ------------------------------------------------------------------------------------------------
+
+    def _put(self, name: str, kind: str, item: Any) -> None:
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.setdefault(name, {}).setdefault(kind, []).append(item)
+
+    def _flush(self) -> None:
+        outbox, self._outbox = self._outbox, {}
+        for name, message in outbox.items():
+            self._send(name, {"op": STREAM, "governor": self.id, **message})
+
+    def _send(self, name: str, message: dict[str, Any]) -> None:
+        comms: Iterable[Any] = (
+            self._scheduler.stream_comms.get(name),
+            self._scheduler.client_comms.get(name),
+        )
+        for comm in comms:
+            if comm is not None:
+                try:
+                    comm.send(message)
+                except OSError:  # Dask sees it too, and tells us by its hooks
+                    logger.debug("docdask: %s has gone", name)
+                return

@@ -1,0 +1,87 @@
+"""Puts the governor on a Dask scheduler, once, however often and from wherever it is asked for.
+
+``client.register_plugin(GovernorPlugin())`` does it on a running cluster; ``dask scheduler --preload
+docdask.engine.preload`` on one that shall have it again after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from distributed.diagnostics.plugin import SchedulerPlugin
+
+from docdask.core.governor import Governor
+from docdask.core.ledger import Record, fold
+from docdask.engine.clock import Clock
+from docdask.engine.committer import Committer, Writer
+from docdask.engine.governing import GovernorShell
+from docdask.engine.protocol import PLUGIN
+from docdask.store.ledger import next_epoch, open_writer, read_ledger
+
+
+class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
+    """Scheduler plugin that holds the governor.
+
+    Parameters
+    ----------
+    ledger
+        Run directory (folder or fsspec URL) whose ledger is read and written; empty for none. Semaphores whose spec
+        asks for a ledger need one.
+
+    Raises
+    ------
+    StorageError
+        From ``start``, if the ledger can't be read or written.
+    """
+
+    name = PLUGIN
+    idempotent = True
+
+    def __init__(self, ledger: str = "") -> None:
+        self.ledger = ledger
+
+    async def start(self, scheduler: Any) -> None:
+        """Start the governor, unless this scheduler has one: two clients may ask at the same moment."""
+        self._scheduler = scheduler
+        if PLUGIN in scheduler.extensions:
+            return
+        shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock())
+        if not self.ledger:
+            shell.open((), None, None)
+            return
+        try:
+            records, governor, writer = await asyncio.to_thread(_recover, self.ledger, shell.clock)
+        except BaseException:
+            del scheduler.extensions[PLUGIN]  # the next one who asks may try again
+            raise
+        durable, failed = shell.callbacks()
+        shell.open(records, Committer(writer, asyncio.get_running_loop(), durable, failed), governor)
+
+    async def close(self) -> None:
+        """Write what is left of the ledger."""
+        await _shell(self._scheduler).close()
+
+    def remove_worker(self, scheduler: Any, worker: str, **_: Any) -> None:
+        """Free what the worker held, forget what it waited for."""
+        _shell(scheduler).lost(worker)
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """The same for a client that called by itself."""
+        _shell(scheduler).lost(client)
+
+
+def _shell(scheduler: Any) -> GovernorShell:
+    shell: GovernorShell = scheduler.extensions[PLUGIN]
+    return shell
+
+
+def _recover(url: str, clock: Clock) -> tuple[tuple[Record, ...], Governor, Writer]:
+    """Read the ledger, and open a new segment. In a thread: it waits for storage."""
+    records = read_ledger(url).records
+    last = fold(records)
+    epoch = next_epoch(url, last.epoch)
+    governor = Governor(
+        epoch=epoch, fence=last.fence, sequence=last.sequence, utc_offset_ns=clock.utc_offset_ns
+    )
+    return records, governor, open_writer(url, epoch)

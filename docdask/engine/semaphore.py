@@ -1,0 +1,407 @@
+"""QuotaSemaphore: used like ``distributed.Semaphore``, limited by what a service allows a minute.
+
+Rules: one name is one semaphore on the whole cluster, and its limits are those of whoever registered it first; it works
+in tasks (threads and coroutines) and in a client's process; it can be pickled, and a copy that was pickled before the
+quotas were changed goes on working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from docdask.core import events as ev
+from docdask.core.spec import UNLIMITED, BudgetSpec, EndpointSpec, Kind, SemaphoreSpec
+from docdask.core.views import PermitView, SemaphoreView
+from docdask.engine.agent import Agent
+from docdask.engine.binding import agent_of
+from docdask.engine.permit import Permit, Waiting
+from docdask.errors import UsageError
+
+# Permits that this thread or coroutine holds by ``with semaphore``, newest last.
+_ENTERED: ContextVar[tuple[Permit, ...]] = ContextVar("docdask_entered", default=())
+
+
+class QuotaSemaphore:
+    """Limits calls of a whole Dask cluster to what a service allows.
+
+    Parameters
+    ----------
+    requests
+        Calls a period; None for no limit.
+    name
+        One name is one semaphore on the cluster; a new one is made up if missing.
+    pages
+        Pages a period.
+    in_flight
+        Calls at a time.
+    period
+        Length of "a minute": seconds, or as Dask reads durations (``"60s"``).
+    endpoints
+        Several endpoints, each with limits of its own, instead of the three limits above.
+    spec
+        Everything, instead of all of the above.
+    client
+        Client whose process this is; found if missing.
+
+    Examples
+    --------
+    >>> weather = QuotaSemaphore(60, "weather")          # doctest: +SKIP
+    >>> with weather:                                    # doctest: +SKIP
+    ...     reply = requests.get("https://…")
+    """
+
+    def __init__(
+        self,
+        requests: int | None = None,
+        name: str | None = None,
+        *,
+        pages: int | None = None,
+        in_flight: int | None = None,
+        period: float | str = 60,
+        endpoints: Sequence[EndpointSpec] = (),
+        spec: SemaphoreSpec | None = None,
+        client: Any = None,
+    ) -> None:
+        self.name = name or f"quota-{uuid.uuid4().hex}"
+        one = EndpointSpec(self.name, requests=requests, pages=pages, in_flight=in_flight)
+        self.spec = spec or SemaphoreSpec(
+            tuple(endpoints) or (one,), period_ns=_nanoseconds("period", period)
+        )
+        self._client = client
+        self._agent: Agent | None = None
+        self._held: deque[Permit] = deque()
+
+    def __repr__(self) -> str:
+        return f"<QuotaSemaphore {self.name!r}, {len(self.spec.endpoints)} endpoint(s)>"
+
+    def __getstate__(self) -> tuple[str, SemaphoreSpec]:
+        return self.name, self.spec
+
+    def __setstate__(self, state: tuple[str, SemaphoreSpec]) -> None:
+        self.name, self.spec = state
+        self._client = self._agent = None
+        self._held = deque()
+
+    # -- acquire and release -----------------------------------------------------------------------------------------
+
+    def acquire(
+        self,
+        timeout: float | str | None = None,
+        *,
+        pages: int = 1,
+        lane: str = "normal",
+        run: str = "",
+        kind: Kind = "online",
+        endpoints: Sequence[str] = (),
+        locations: Sequence[str] = (),
+        micros: int = 0,
+        unit: str = "",
+        attempt: int = 1,
+    ) -> Any:
+        """Wait for a permit and hold it.
+
+        Parameters
+        ----------
+        timeout
+            Longest wait: seconds or a duration (``"200ms"``); None: as long as it takes; 0: only if one is free.
+        pages, micros
+            What the call weighs: pages, micro-dollars at most.
+        lane
+            ``interactive``, ``normal`` or ``bulk``.
+        run, unit, attempt
+            Whose budget it is, and what stands in the ledger.
+        kind
+            ``online``, ``batch`` (held until the operation ends) or ``poll``.
+        endpoints, locations
+            Where the call may go; empty for everywhere.
+
+        Returns
+        -------
+        Permit or None
+            The permit, which is true; None when the time was over. On the loop of the worker or client: an awaitable of it.
+
+        Raises
+        ------
+        PermitRefused
+            If it can never be granted, with the reason.
+        ClusterError
+            If the scheduler has no governor, or one of another docdask.
+        """
+        wish = (lane, run, kind, tuple(endpoints), tuple(locations))
+        return self._sync(self._acquire, timeout, pages, micros, unit, attempt, wish)
+
+    def permit(self, **wish: Any) -> Entry:
+        """Context manager, ``with`` or ``async with``, around one call; takes what :meth:`acquire` takes but the timeout."""
+        return Entry(self, wish)
+
+    def release(self, permit: Permit | None = None) -> Any:
+        """Give back ``permit``, or the one that was acquired first.
+
+        Raises
+        ------
+        RuntimeError
+            If none is held.
+        """
+        if permit is None:
+            if not self._held:
+                msg = "Released too often"
+                raise RuntimeError(msg)
+            permit = self._held.popleft()
+        else:
+            self._forget(permit)
+        permit.report()
+        return self._sync(_true)
+
+    def __enter__(self) -> Permit:
+        permit: Permit = self._sync(self._acquire, None, 1, 0, "", 1, _PLAIN, asynchronous=False)
+        _ENTERED.set((*_ENTERED.get(), permit))
+        return permit
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        entered = _ENTERED.get()
+        mine = next(permit for permit in reversed(entered) if permit.semaphore == self.name)
+        _ENTERED.set(tuple(permit for permit in entered if permit is not mine))
+        self._leave(mine, failed=kind is not None)
+
+    async def __aenter__(self) -> Permit:
+        permit: Permit = await self.bridge(self._acquire(None, 1, 0, "", 1, _PLAIN))
+        _ENTERED.set((*_ENTERED.get(), permit))
+        return permit
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def _leave(self, permit: Permit, *, failed: bool) -> None:
+        """End of a ``with``. An exception says nothing about the endpoint, but the call may have been paid for."""
+        self._forget(permit)
+        if failed:
+            permit.report("permanent", pages_billed=permit.pages, code="exception")
+        else:
+            permit.report()
+
+    def _forget(self, permit: Permit) -> None:
+        if permit in self._held:
+            self._held.remove(permit)
+
+    async def _acquire(
+        self,
+        wait: float | str | None,
+        pages: int,
+        micros: int,
+        unit: str,
+        attempt: int,
+        wish: tuple[Any, ...],
+    ) -> Permit | None:
+        timeout_s = None if wait is None else _nanoseconds("timeout", wait) / 1e9
+        agent = self.agent
+        await agent.register(self.name, self.spec)
+        waiter = ev.Waiter(agent.next_id(), pages, micros, unit, attempt)
+        permit = await agent.acquire(Waiting(waiter, self.name, (self.name, *wish)), timeout_s)
+        if permit is not None:
+            self._held.append(permit)
+        return permit
+
+    # -- the semaphore as a whole ------------------------------------------------------------------------------------
+
+    def register(self) -> Any:
+        """Tell the scheduler of the semaphore, before the first permit is wanted.
+
+        Raises
+        ------
+        UsageError
+            If the name is in use with other limits.
+        """
+        return self._sync(self._register)
+
+    def __await__(self) -> Any:
+        return self.bridge(self._register()).__await__()
+
+    async def _register(self) -> QuotaSemaphore:
+        await self.agent.register(self.name, self.spec)
+        return self
+
+    def get_value(self) -> Any:
+        """Permits held now, on the whole cluster."""
+        return self._sync(self._get_value)
+
+    async def _get_value(self) -> int:
+        seen: SemaphoreView = await self._ask("view")
+        return seen.held
+
+    def view(self) -> Any:
+        """Quotas in use, calls in flight, breakers, waiters by lane: :class:`docdask.core.views.SemaphoreView`."""
+        return self._sync(self._ask, "view")
+
+    def permits(self, most: int = 1000) -> Any:
+        """Who holds what and who waits since when: :class:`docdask.core.views.PermitView` each, holders first."""
+        return self._sync(self._ask, "permits", most)
+
+    async def _ask(self, what: str, most: int = 1000) -> Any:
+        await self._register()
+        answer: SemaphoreView | list[PermitView] = await self.agent.ask(self.name, what, most=most)
+        return answer
+
+    def configure(self, spec: SemaphoreSpec | None = None, **limits: int | None) -> Any:
+        """Change quotas while it runs; whoever waits is served under the new ones.
+
+        Parameters
+        ----------
+        spec
+            New limits; lanes and period must be the same.
+        **limits
+            ``requests``, ``pages``, ``in_flight`` or ``batch`` of a semaphore with one endpoint.
+
+        Raises
+        ------
+        UsageError
+            If they can't be changed to that.
+        """
+        if spec is None:
+            if len(self.spec.endpoints) != 1:
+                raise UsageError(
+                    f"semaphore {self.name!r} has {len(self.spec.endpoints)} endpoints",
+                    "pass a SemaphoreSpec",
+                )
+            try:
+                spec = replace(self.spec, endpoints=(replace(self.spec.endpoints[0], **limits),))  # type: ignore[arg-type]
+            except TypeError as error:
+                raise UsageError(
+                    f"{', '.join(limits)} can't be changed", "change requests, pages, in_flight or batch"
+                ) from error
+        return self._sync(self._configure, spec)
+
+    async def _configure(self, spec: SemaphoreSpec) -> None:
+        await self._register()
+        await self.agent.tell(ev.Configure(0, self.name, spec))
+        self.spec = spec
+
+    def open_run(self, run: str, *, calls: int = 0, pages: int = 0, budget: BudgetSpec = UNLIMITED) -> Any:
+        """Announce a run: what it means to call decides whether it may go at once, the budget is never exceeded."""
+        return self._sync(self._tell, ev.OpenRun(0, self.name, run, calls, pages, budget))
+
+    def close_run(self, run: str) -> Any:
+        """End a run; whoever waits for it is refused."""
+        return self._sync(self._tell, ev.CloseRun(0, self.name, run))
+
+    def close(self) -> Any:
+        """End the semaphore on the whole cluster; whoever waits is refused."""
+        return self._sync(self._close)
+
+    async def _close(self) -> None:
+        await self.agent.tell(ev.Close(0, self.name))
+
+    async def _tell(self, event: ev.Event) -> None:
+        await self._register()
+        await self.agent.tell(event)
+
+    # -- where it runs -----------------------------------------------------------------------------------------------
+
+    @property
+    def agent(self) -> Agent:
+        """Speaks to the governor for this process.
+
+        Raises
+        ------
+        ClusterError
+            If this is neither a task nor a process with a client.
+        """
+        if self._agent is None:
+            self._agent = agent_of(self._client)
+        return self._agent
+
+    def _sync(self, function: Any, *arguments: Any, asynchronous: bool | None = None) -> Any:
+        """Run on the agent's loop and wait, or, there already, give the coroutine back."""
+        loop = self.agent.loop
+        if asynchronous is not False and _running_loop() is loop:
+            return function(*arguments)
+        if _running_loop() is loop:
+            raise UsageError(
+                f"'with' on semaphore {self.name!r} would stop the loop that it waits for", "use 'async with'"
+            )
+        future = asyncio.run_coroutine_threadsafe(function(*arguments), loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def bridge(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Await from any loop what runs on the agent's."""
+        loop = self.agent.loop
+        if _running_loop() is loop:
+            return await coroutine
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+
+
+class Entry:
+    """``with semaphore.permit(pages=3) as permit``: waits, holds, gives back."""
+
+    def __init__(self, semaphore: QuotaSemaphore, wish: dict[str, Any]) -> None:
+        unknown = set(wish) - _WISHES
+        if unknown:
+            raise UsageError(
+                f"permit() takes no {', '.join(sorted(unknown))}", f"it takes {', '.join(sorted(_WISHES))}"
+            )
+        self._semaphore = semaphore
+        self._arguments = (
+            None, wish.get("pages", 1), wish.get("micros", 0), wish.get("unit", ""), wish.get("attempt", 1),
+            (wish.get("lane", "normal"), wish.get("run", ""), wish.get("kind", "online"),
+             tuple(wish.get("endpoints", ())), tuple(wish.get("locations", ()))),
+        )  # fmt: skip
+        self._permit: Permit | None = None
+
+    def __enter__(self) -> Permit:
+        semaphore = self._semaphore
+        permit: Permit = semaphore._sync(semaphore._acquire, *self._arguments, asynchronous=False)  # noqa: SLF001 - same module
+        self._permit = permit
+        return permit
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self._permit is not None
+        self._semaphore._leave(self._permit, failed=kind is not None)  # noqa: SLF001 - same module
+
+    async def __aenter__(self) -> Permit:
+        semaphore = self._semaphore
+        permit: Permit = await semaphore.bridge(semaphore._acquire(*self._arguments))  # noqa: SLF001 - same module
+        self._permit = permit
+        return permit
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.__exit__(kind)
+
+
+_PLAIN = ("normal", "", "online", (), ())
+_WISHES = {"pages", "micros", "unit", "attempt", "lane", "run", "kind", "endpoints", "locations"}
+
+
+async def _true() -> bool:
+    return True
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _nanoseconds(what: str, value: float | str) -> int:
+    from dask.utils import parse_timedelta
+
+    try:
+        return int(parse_timedelta(value, default="s") * 1e9)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            f"{what}={value!r} is no duration", "give seconds, or text such as '200ms'"
+        ) from error

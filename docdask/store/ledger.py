@@ -1,0 +1,154 @@
+"""The ledger on storage: what a governor decided, in segments below ``ledger/`` that are only ever added to.
+
+Rules:
+
+1. A governor writes under its epoch and under no other; two that believe to be the same one find out at once.
+2. A local segment is one file a governor, appended and synced. Where nothing can be appended (object stores), each group
+   is an object of its own, numbered.
+3. A write that failed leaves nothing behind that a reader could take for a record: the next one begins where the last
+   good one ended.
+
+What stands in a segment, and how torn, missing and repeated ones are told, is in :mod:`docdask.core.segments`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from docdask.core.ledger import Record
+from docdask.core.segments import Reading, encode_record
+from docdask.core.segments import read as read_segments
+from docdask.errors import StorageError
+from docdask.store import files
+
+FOLDER = "ledger"
+_EPOCH = re.compile(r"epoch-(\d+)")
+
+
+def read_ledger(url: str) -> Reading:
+    """All records of the run directory at ``url``; an empty reading where none was written yet.
+
+    Raises
+    ------
+    StorageError
+        If the storage refuses.
+    """
+    fs, root = files.filesystem(url)
+    folder = f"{root}/{FOLDER}"
+    names = [name for name in files.names(fs, folder) if name.endswith(".jsonl")]
+    return read_segments((name, files.read(fs, f"{folder}/{name}")) for name in names)
+
+
+def next_epoch(url: str, last: int) -> int:
+    """Number for a new governor: above ``last`` and above every segment there, also those without a whole record.
+
+    Raises
+    ------
+    StorageError
+        If the storage refuses.
+    """
+    fs, root = files.filesystem(url)
+    found = [_EPOCH.match(name) for name in files.names(fs, f"{root}/{FOLDER}")]
+    return 1 + max([last, *(int(match[1]) for match in found if match)])
+
+
+def open_writer(url: str, epoch: int) -> LocalWriter | ObjectWriter:
+    """Writer of governor number ``epoch`` below the run directory at ``url``.
+
+    Raises
+    ------
+    StorageError
+        If another governor writes under that number, or the storage refuses.
+    """
+    fs, root = files.filesystem(url)
+    folder = f"{root}/{FOLDER}"
+    return LocalWriter(folder, epoch) if files.is_local(fs) else ObjectWriter(fs, folder, epoch)
+
+
+def _taken(path: str) -> StorageError:
+    return StorageError(
+        f"another governor writes {path}",
+        "let only one scheduler use a run directory, or start this one again so that it takes the next number",
+    )
+
+
+class LocalWriter:
+    """Appends to one file and syncs it after each group.
+
+    Parameters
+    ----------
+    folder
+        Path of the ledger; made if missing.
+    epoch
+        Number of the governor, from 1.
+    """
+
+    def __init__(self, folder: str, epoch: int) -> None:
+        self.path = f"{folder}/epoch-{epoch:05d}.jsonl"
+        self._size_bytes = 0
+        with files.storage_errors(self.path, local=True):
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - beside the others
+            try:
+                self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            except FileExistsError as error:
+                raise _taken(self.path) from error
+            files.sync_folder(folder)
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write a group; it is on the disk when this returns.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses; nothing of the group counts then, and it may be written again.
+        """
+        data = memoryview(b"".join(map(encode_record, records)))
+        with files.storage_errors(self.path, local=True):
+            # What a failed write left behind is overwritten, and cut off where it is longer.
+            os.ftruncate(self._file, self._size_bytes)
+            done = 0
+            while done < len(data):
+                done += os.pwrite(self._file, data[done:], self._size_bytes + done)
+            os.fdatasync(self._file) if hasattr(os, "fdatasync") else os.fsync(self._file)
+        self._size_bytes += len(data)
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._file)
+
+
+class ObjectWriter:
+    """Puts each group as a numbered object.
+
+    Parameters
+    ----------
+    fs
+        fsspec file system.
+    folder, epoch
+        As for :class:`LocalWriter`.
+    """
+
+    def __init__(self, fs: Any, folder: str, epoch: int) -> None:
+        self._fs = fs
+        self._prefix = f"{folder}/epoch-{epoch:05d}"
+        self._number = 0
+        if any(name.startswith(f"epoch-{epoch:05d}") for name in files.names(fs, folder)):
+            raise _taken(self._prefix)
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Put a group; a put is whole or not at all, and the same number is put again after a failure.
+
+        Raises
+        ------
+        StorageError
+            If the storage refuses.
+        """
+        data = b"".join(map(encode_record, records))
+        files.atomic_write(self._fs, f"{self._prefix}-{self._number + 1:08d}.jsonl", data)
+        self._number += 1
+
+    def close(self) -> None:
+        """Nothing is held."""
