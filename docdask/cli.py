@@ -18,6 +18,7 @@ import click
 
 import docdask
 from docdask.errors import DocdaskError, UsageError
+from docdask.leaving import leave_after
 
 #: Exit code after Ctrl-C, as shells have it.
 INTERRUPTED = 130
@@ -34,27 +35,32 @@ _FORMATS = {
 
 def main() -> None:
     """Entry point: run a command and exit with its code."""
+    leave_after(_command)
+
+
+def _command() -> int:
+    """Run a command; returns its exit code, or exits with it."""
     debug, stdout = bool(os.environ.get("DOCDASK_DEBUG")), sys.stdout
     try:
         code = cli.main(standalone_mode=False)  # what a command exits with is returned, not raised
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except SystemExit:
         # When whoever read our output has gone (`docdask status R | head`), click puts something else in place of
         # stdout and exits with 1; that is no error.
         if sys.stdout is not stdout:
-            sys.exit(0)
+            return 0
         raise
     except (KeyboardInterrupt, click.exceptions.Abort):  # click makes the second of the first
         print("stopped; the same command goes on where it stopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        sys.exit(UsageError.exit_code)
+        return UsageError.exit_code
     except DocdaskError as error:
         if debug:
             raise
         _complain(error.message, error.remedy)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except Exception as error:
         if debug:
             raise
@@ -62,7 +68,7 @@ def main() -> None:
             f"{type(error).__name__}: {error}",
             "this is a fault of docdask: DOCDASK_DEBUG=1 shows where it happened",
         )
-        sys.exit(1)
+        return 1
 
 
 def _complain(message: str, remedy: str) -> None:
@@ -76,7 +82,14 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(self.commands)
+        return [*self.commands, "emulator"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "emulator":  # beside its service, and imported when it is asked for
+            from docdask.service.emulator.command import emulator_command
+
+            return emulator_command
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from docdask.errors import UsageError
+from docdask.errors import StorageError, UsageError
 
 #: Settings that limit a call; 0 is no limit that anything could keep.
 _LIMITS = frozenset({"timeout_s", "memory_mib"})
@@ -41,7 +41,13 @@ class Settings:
         """The folder, made if missing."""
         base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         folder = Path(self.state) if self.state else base / "docdask"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"can't make the state folder {folder}: {error.strerror or error}",
+                "set DOCDASK_STATE to a folder that you can write",
+            ) from error
         return folder
 
     @property

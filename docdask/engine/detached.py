@@ -18,6 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from docdask.errors import DocdaskError
+from docdask.leaving import leave_after
 from docdask.settings import Settings
 from docdask.store.run import RunDirectory
 
@@ -101,4 +102,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_after(main)

@@ -102,7 +102,8 @@ def drive(
         try:
             engine = _engine(run, manifest)
         except BaseException as error:
-            status.set("failed", error=told(error))
+            with contextlib.suppress(DocdaskError):  # what could not be written may be the reason
+                status.set("failed", error=told(error))
             raise
         try:
             _drive(run, job, engine, settings, cluster, client, status, stop)
@@ -110,7 +111,8 @@ def drive(
             summary = _close_books(run, engine)
             status.set("stopped" if stop.is_set() and summary["pending"] else "finished")
         except BaseException as error:
-            status.set("failed", error=told(error))
+            with contextlib.suppress(DocdaskError):  # what could not be written may be the reason
+                status.set("failed", error=told(error))
             raise
         finally:
             engine.close()

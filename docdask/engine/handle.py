@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import subprocess
 import threading
 import time
@@ -62,7 +63,12 @@ class RunHandle:
 
     def running(self) -> bool:
         """Whether a driver works on it."""
-        return self._driver_running() or status_file.read(self.run)["state"] not in status_file.ENDED
+        if self._driver_running():
+            return True
+        found = status_file.read(self.run)
+        # A thread that has ended in a process that lives may have had no room to write down that it has.
+        ours = self._thread is not None and found.get("driver", {}).get("pid") == os.getpid()
+        return found["state"] not in status_file.ENDED and not ours
 
     def begun(self, timeout_s: float = 60) -> None:
         """Wait until the driver has said its first word, so that every process sees that the run goes on."""

@@ -108,7 +108,10 @@ def _state(settings: Settings) -> Check:
             return Check("state folder", "ok", str(folder))
     except OSError as error:
         return Check(
-            "state folder", "problem", f"{error}", "set DOCDASK_STATE to a folder that you can write"
+            "state folder",
+            "problem",
+            getattr(error, "message", str(error)),
+            "set DOCDASK_STATE to a folder that you can write",
         )
 
 
@@ -124,7 +127,10 @@ def _space() -> Check:
 def _cluster(settings: Settings) -> Check:
     from docdask.engine.clusters import local
 
-    facts = local.running(settings)
+    try:
+        facts = local.running(settings)
+    except OSError:
+        return Check("local cluster", "problem", "it needs the state folder", "see there")
     if facts:
         return Check("local cluster", "ok", f"runs at {facts.address}, dashboard {facts.dashboard}")
     with contextlib.closing(socket.socket()) as probe:
