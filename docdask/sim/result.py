@@ -108,7 +108,9 @@ class Result:
             )
             for row in self.minute_rows
         ]  # fmt: skip
-        frame = pd.DataFrame(rows, columns=names)
+        frame = pd.DataFrame(rows, columns=names).astype(
+            {name: "float64" if name in {"cost_usd", "seconds"} else "int64" for name in names}
+        )
         sums = ["calls", "ok", "refused", "failed", "lost", "pages", "in_flight"]
         by_minute = self.endpoints.groupby("minute", sort=True)[sums].sum().reset_index()
         return frame.merge(by_minute, on="minute", how="left")
@@ -119,7 +121,10 @@ class Result:
         import pandas as pd
 
         frame = pd.DataFrame(self.endpoint_rows, columns=list(EndpointMinute._fields))
-        return frame.astype({"quota": "Int64", "in_flight_limit": "Int64", "used": "float64"})
+        counts = dict.fromkeys(
+            ("minute", "calls", "ok", "refused", "failed", "lost", "pages", "in_flight"), "int64"
+        )
+        return frame.astype({**counts, "quota": "Int64", "in_flight_limit": "Int64", "used": "float64"})
 
     @cached_property
     def lanes(self) -> pd.DataFrame:

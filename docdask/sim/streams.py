@@ -137,15 +137,15 @@ class Stream:
         """A call's worker is gone; another one is to make it."""
         self._back.append(job)
 
-    def end(self, job: Job, how: End, now_ns: int) -> bool:
-        """Note the end of a call; whether its document has ended with it."""
+    def end(self, job: Job, how: End, now_ns: int) -> End | None:
+        """Note the end of a call; how its document ended if it did with this one."""
         pages = self.load.pages[job.document]
         if pages > self.most:
             left, worst = self._left.get(job.document) or (-(-pages // self.most), "done")
             worst = worst if how == "done" else how
             if left > 1:
                 self._left[job.document] = (left - 1, worst)
-                return False
+                return None
             self._left.pop(job.document, None)
             how = worst
         if how == "done":
@@ -155,4 +155,4 @@ class Stream:
         else:
             self.refused += 1
         self.ended_ns = now_ns
-        return True
+        return how

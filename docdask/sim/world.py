@@ -138,7 +138,7 @@ class World:
                 what(about)
             while thirsty:
                 self._top_up(thirsty.popleft())
-        while self.now_ns > self._minute_from or any(site.busy() for site in self._sites.values()):
+        while self.now_ns > self._minute_from or self._counting():
             self._close_minute(min(self.now_ns, self._minute_from + MINUTE_NS))
         return summarise(self)
 
@@ -302,9 +302,10 @@ class World:
         assert caller is not None
         caller.busy -= 1
         self._thirsty.append(caller)
-        if stream.end(job, how, self.now_ns):
+        ended = stream.end(job, how, self.now_ns)
+        if ended is not None:
             self.open -= 1
-            if how == "done":
+            if ended == "done":
                 self._done += 1
             else:
                 self._set_aside += 1
@@ -392,6 +393,10 @@ class World:
             self._thirsty.extend(stream.callers)
 
     # -- books -------------------------------------------------------------------------------------------------------
+
+    def _counting(self) -> bool:
+        """Whether anything has been counted since the last minute was closed."""
+        return bool(self._done or self._set_aside) or any(site.busy() for site in self._sites.values())
 
     def _close_minute(self, end_ns: int) -> None:
         seconds = (end_ns - self._minute_from) / SECOND_NS
