@@ -41,6 +41,7 @@ def main() -> None:
 def _command() -> int:
     """Run a command; returns its exit code, or exits with it."""
     debug, stdout = bool(os.environ.get("DOCDASK_DEBUG")), sys.stdout
+    sys.path.append(str(Path.cwd()))  # `--engine mymodule:Engine` from here; last: it must not hide anything
     try:
         code = cli.main(standalone_mode=False)  # what a command exits with is returned, not raised
         return code if isinstance(code, int) else 0

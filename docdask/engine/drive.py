@@ -92,6 +92,7 @@ def drive(
             tokens=manifest.tokens,
             passwords=passwords,
             storage_options=storage_options or {},
+            engine_folder=base.folder(manifest.engine),
             again=work.PASSING | (work.LIMITED if settings.raised else frozenset()),
             **settings.limits,
         )

@@ -18,6 +18,7 @@ import functools
 import hashlib
 import inspect
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +73,8 @@ class Job:
     storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
     again: frozenset[str] = PASSING
     """Codes of failures that are stored and yet tried again."""
+    engine_folder: str = ""
+    """Where the driver found the engine's module; a worker that was started elsewhere looks there too."""
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def recognise(
     """
     queued_ns = time.time_ns()
     run = _run(job.url)
-    engine = _engine(job.engine, json.dumps(job.options, sort_keys=True))
+    engine = _engine(job.engine, json.dumps(job.options, sort_keys=True), job.engine_folder)
     stored = _stored(job, run, partition, units)
     tally, report = Tally(), _Reporter(job, partition, units, tell)
     for unit in units:
@@ -225,7 +228,7 @@ def call(
     """
     queued_ns = time.time_ns()
     run = _run(job.url)
-    engine = _engine(job.engine, json.dumps(job.options, sort_keys=True))
+    engine = _engine(job.engine, json.dumps(job.options, sort_keys=True), job.engine_folder)
     stored = _stored(job, run, partition, units)
     tally, report = Tally(), _Reporter(job, partition, units, tell)
 
@@ -466,7 +469,9 @@ def _run(url: str) -> RunDirectory:
 
 
 @functools.lru_cache(maxsize=8)
-def _engine(name: str, options: str) -> base.Engine:
+def _engine(name: str, options: str, folder: str) -> base.Engine:
+    if folder and folder not in sys.path:
+        sys.path.append(folder)  # last: it must not hide anything
     return base.load(name, json.loads(options))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from docdask.errors import EngineError
@@ -89,6 +91,18 @@ def engine_id(engine: Engine) -> str:
 def names() -> list[str]:
     """Names of the engines that are installed."""
     return sorted(point.name for point in entry_points(group="docdask.engines"))
+
+
+def folder(name: str) -> str:
+    """Folder on the import path where the module of the engine ``module:attribute`` is; empty for a registered one."""
+    module, mark, _ = name.partition(":")
+    try:
+        spec = find_spec(module.partition(".")[0]) if mark else None
+    except (ValueError, ImportError):  # a notebook's own ``__main__`` is in no folder
+        spec = None
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    place = places[0] if places else (spec.origin if spec else None)
+    return str(Path(place).absolute().parent) if place else ""
 
 
 def load(name: str, options: dict[str, Any] | None = None) -> Engine:

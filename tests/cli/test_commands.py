@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from docdask.cli import _FORMATS
-from tests.processes import answer
+from tests.processes import ROOT, answer
 
 NOTHING = "docdask.service.dummy:NothingEngine"
 HERE = ("--engine", NOTHING, "--cluster", "none")
@@ -160,17 +162,21 @@ def test_a_document_may_have_any_name(shell, pile, tmp_path):
 
 
 def test_an_engine_in_the_working_folder_is_found(shell, pile, tmp_path):
-    """As docs/extending.md says: name it with its module."""
+    """As docs/extending.md says, by the script, also on a local cluster that was started elsewhere."""
     (tmp_path / "minemodule.py").write_text(
         "from docdask.service.dummy import NothingEngine\nclass Mine(NothingEngine):\n    pass\n"
     )
-    program = [
-        "run",
-        pile / "letter 00.pdf",
-        "--to",
-        tmp_path / "run",
-        "--engine",
-        "minemodule:Mine",
-        "--json",
-    ]
-    assert answer(shell.run(*program, cwd=tmp_path))["stored"] == 1
+    answer(shell.run("run", pile, "--to", tmp_path / "first", "--engine", NOTHING, "--json", cwd=ROOT))
+    script = Path(sys.executable).with_name("docdask")
+    environment = {name: value for name, value in shell.environment.items() if name != "PYTHONPATH"}
+    order = ["run", pile / "letter 00.pdf", "--to", "run", "--engine", "minemodule:Mine", "--json"]
+    told = subprocess.run(
+        [script, *order],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer(told)["stored"] == 1
