@@ -132,6 +132,19 @@ class Endpoint:
         elif kind == "batch" and self.batch is not None:
             self.batch.free()
 
+    def unmoved(self, outcome: Outcome) -> bool:
+        """Whether the answer, not told to :meth:`learn` yet, can make the endpoint ready for nobody earlier.
+
+        So with an ordinary answer while calls in flight are not what is waited for.
+        """
+        return (
+            outcome.verdict == "ok"
+            and outcome.pages_billed is None
+            and outcome.micros_billed is None
+            and self.breaker.state == "closed"
+            and not self.flight.full()
+        )
+
     def learn(self, permit: Permit, outcome: Outcome, newest: int, now_ns: int) -> None:
         """Take in what an answer says about the endpoint; the call is still counted as in flight."""
         verdict, kind = outcome.verdict, permit.flow.kind

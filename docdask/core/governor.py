@@ -181,8 +181,8 @@ class Governor:
     def _return(self, event: ev.Return, out: list[Instruction]) -> None:
         pool = self._pools.get(event.semaphore)
         if pool is not None:
-            pool.returns(event, self.now_ns, out)
-            pool.settle(self.now_ns, out)
+            news = pool.returns(event, self.now_ns, out)
+            pool.settle(self.now_ns, out, news=news)
 
     def _timer(self, event: ev.Timer, out: list[Instruction]) -> None:
         pool = self._pools.get(event.semaphore)

@@ -48,7 +48,7 @@ class Pool:
     """
 
     __slots__ = (
-        "_bursting", "_unreleased", "_wake_ns", "budget", "granted", "journal", "lanes", "limits", "name", "returned",
+        "_bursting", "_none_before_ns", "_unreleased", "_wake_ns", "budget", "granted", "journal", "lanes", "limits", "name", "returned",
         "runs", "spec", "tokens", "workers",
     )  # fmt: skip
 
@@ -70,6 +70,7 @@ class Pool:
         # Sequence and time of grants whose intent is not on disk yet.
         self._unreleased: deque[tuple[int, int]] = deque()
         self._wake_ns = NEVER_NS
+        self._none_before_ns = 0  # nobody who waits can go before this unless there is news
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -131,19 +132,24 @@ class Pool:
                 self._settle(permit, ev.Outcome(id_, permit.fence, "unused"), now_ns, out)
                 self._over(worker, permit, now_ns)
 
-    def returns(self, event: ev.Return, now_ns: int, out: list[Instruction]) -> None:
-        """Take permits back, and learn from what became of them."""
+    def returns(self, event: ev.Return, now_ns: int, out: list[Instruction]) -> bool:
+        """Take permits back, and learn from what became of them; whether that may let somebody go earlier."""
         worker = self.workers.get(event.worker)
+        guard_ns, news = self.limits.guard_ns, False
         if worker is not None:
             worker = self.workers.seen(event.worker, now_ns)
         for outcome in event.outcomes:
             permit = None if worker is None else worker.permits.get(outcome.permit)
             if permit is None or worker is None:
                 self._late(event.worker, outcome, out)
+                news = True
             elif permit.state == "granted" and permit.fence == outcome.fence:
+                at = permit.endpoint
+                news = news or at is None or permit.flow.kind != "online" or not at.unmoved(outcome)
                 permit.step("return")
                 self._settle(permit, outcome, now_ns, out)
                 self._over(worker, permit, now_ns)
+        return news or guard_ns != self.limits.guard_ns
 
     def refresh(self, event: ev.Refresh, now_ns: int, out: list[Instruction]) -> None:
         """Note that a worker lives, and which of its grants it does not know of."""
@@ -226,8 +232,8 @@ class Pool:
 
     # -- after each event --------------------------------------------------------------------------------------------
 
-    def settle(self, now_ns: int, out: list[Instruction]) -> None:
-        """Do what time has brought, serve who can be served, and ask to be woken for the rest."""
+    def settle(self, now_ns: int, out: list[Instruction], *, news: bool = True) -> None:
+        """Do what time has brought, serve who can be served (without ``news``: when the first can go), ask to be woken."""
         late_ns = now_ns - self._wake_ns
         if late_ns >= 0:
             self._wake_ns = NEVER_NS
@@ -236,10 +242,16 @@ class Pool:
                 self.workers.forgive(now_ns)
         while (worker := self.workers.silent(now_ns)) is not None:
             self._silent(worker, now_ns, out)
+            news = True
         for endpoint in self.limits.endpoints.values():
             if endpoint.silent_ns() <= now_ns:
                 endpoint.breaker.silence(now_ns)
-        wake_ns = self._pump(now_ns, out) if self.lanes.waiting else NEVER_NS
+                news = True
+        wake_ns = self._none_before_ns
+        if not self.lanes.waiting:
+            wake_ns = NEVER_NS
+        elif news or now_ns >= wake_ns:
+            wake_ns = self._pump(now_ns, out)
         self._ask_to_wake(wake_ns, out)
 
     def _pump(self, now_ns: int, out: list[Instruction]) -> int:
@@ -248,8 +260,10 @@ class Pool:
         shut: set[tuple[str, str]] = set()
         wake_ns = NEVER_NS
         by_pages = self.limits.by_pages
+        timed = True
         while (flow := lanes.next()) is not None:
             if self._unreleased and now_ns - self._unreleased[0][1] > self.spec.most_guard_ns:
+                timed = False
                 break  # the ledger is behind: grants would leave in one heap when it catches up
             permit = flow.head()
             room = self._room(flow, permit)
@@ -260,6 +274,7 @@ class Pool:
                 (None, NEVER_NS) if room == "later" else self._place(flow, permit, now_ns, shut)
             )
             if endpoint is None:
+                timed = timed and room != "later"
                 lanes.park(flow)
                 wake_ns = min(wake_ns, ready_ns)
                 if len(shut) >= lanes.kinds * len(self.limits.endpoints):
@@ -270,6 +285,7 @@ class Pool:
         lanes.unpark()
         if not lanes.waiting:
             self._bursting = False
+        self._none_before_ns = wake_ns if timed and not self._bursting else 0
         return wake_ns
 
     def _place(
