@@ -212,7 +212,8 @@ class Agent:
             await asyncio.wait_for(echo, _ECHO_S)
         except TimeoutError as error:
             raise ClusterError(
-                f"the scheduler did not answer {self.name} within {_ECHO_S} s", "see whether it runs, then ask again"
+                f"the scheduler did not answer {self.name} within {_ECHO_S} s",
+                "see whether it runs, then ask again",
             ) from error
         finally:
             del self._echoes[id_]

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from docdask.core import events as ev
-from docdask.core.spec import UNLIMITED, BudgetSpec, EndpointSpec, Kind, SemaphoreSpec
+from docdask.core.spec import SECOND_NS, UNLIMITED, BreakerSpec, BudgetSpec, EndpointSpec, Kind, SemaphoreSpec
 from docdask.core.views import PermitView, SemaphoreView
 from docdask.engine.agent import Agent
 from docdask.engine.binding import agent_of
@@ -40,7 +40,7 @@ class QuotaSemaphore:
     pages
         Pages a period.
     in_flight
-        Calls at a time.
+        Calls at a time. In this form it stays what it is; with endpoints it shrinks and grows with what they can take.
     period
         Length of "a minute": seconds, or as Dask reads durations (``"60s"``).
     endpoints
@@ -70,10 +70,13 @@ class QuotaSemaphore:
         client: Any = None,
     ) -> None:
         self.name = name or f"quota-{uuid.uuid4().hex}"
-        one = EndpointSpec(self.name, requests=requests, pages=pages, in_flight=in_flight)
-        self.spec = spec or SemaphoreSpec(
-            tuple(endpoints) or (one,), period_ns=_nanoseconds("period", period)
-        )
+        period_ns = _nanoseconds("period", period)
+        if spec is None and endpoints:
+            spec = SemaphoreSpec(tuple(endpoints), period_ns=period_ns)
+        elif spec is None:
+            one = EndpointSpec(self.name, requests=requests, pages=pages, in_flight=in_flight)
+            spec = SemaphoreSpec((one,), period_ns=period_ns, adaptive=False, breaker=_PATIENT)
+        self.spec = spec
         self._client = client
         self._agent: Agent | None = None
         self._held: deque[Permit] = deque()
@@ -381,6 +384,8 @@ class Entry:
         self.__exit__(kind)
 
 
+# What stands inside a plain ``with`` may be anything: how long it takes says nothing about an endpoint.
+_PATIENT = BreakerSpec(silence_ns=24 * 3600 * SECOND_NS)
 _PLAIN = ("normal", "", "online", (), ())
 _WISHES = {"pages", "micros", "unit", "attempt", "lane", "run", "kind", "endpoints", "locations"}
 

@@ -1,0 +1,289 @@
+"""QuotaSemaphore on real clusters: limits held, the habits of distributed.Semaphore, and what it does better."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import threading
+import time
+
+import pytest
+from distributed import Client, LocalCluster, get_worker
+
+from docdask import GovernorPlugin, QuotaSemaphore
+from docdask.core.spec import BudgetSpec, EndpointSpec, SemaphoreSpec
+from docdask.errors import ClusterError, PermitRefused, UsageError
+from tests.engine.test_governor_plugin import until, waiting
+
+SECOND = 10**9
+
+
+@pytest.fixture(scope="module")
+def made():
+    with LocalCluster(n_workers=2, threads_per_worker=4, dashboard_address=":0") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(made):
+    with Client(made) as client:
+        client.register_plugin(GovernorPlugin())
+        yield client
+
+
+def most_in(moments: list[float], window_s: float) -> int:
+    """Most moments in any window, half open."""
+    moments = sorted(moments)
+    return max(sum(1 for other in moments[i:] if other < one + window_s) for i, one in enumerate(moments))
+
+
+def call(number, semaphore):
+    with semaphore:
+        return time.monotonic()
+
+
+async def call_async(number, semaphore):
+    async with semaphore:
+        return time.monotonic()
+
+
+@pytest.mark.parametrize("function", [call, call_async])
+def test_tasks_of_two_workers_never_exceed_the_quota_in_any_window(client, function):
+    semaphore = QuotaSemaphore(40, f"quota-{function.__name__}", period=1)
+    moments = client.gather(client.map(function, range(100), semaphore=semaphore))
+    assert len(moments) == 100
+    assert most_in(moments, 1.0) <= 40
+    assert semaphore.view().granted == 100
+
+
+def test_calls_in_flight_are_limited_over_threads_and_workers(client):
+    def hold(number, semaphore):
+        with semaphore:
+            seen = semaphore.get_value()
+            return get_worker().address, seen
+
+    semaphore = QuotaSemaphore(name="narrow", in_flight=2)
+    found = client.gather(client.map(hold, range(40), semaphore=semaphore))
+    assert {seen for _, seen in found} <= {1, 2}
+    assert len({worker for worker, _ in found}) == 2
+
+
+def test_one_name_is_one_semaphore_and_a_pickled_copy_is_the_same(client):
+    one = QuotaSemaphore(name="same", in_flight=1)
+    other = pickle.loads(pickle.dumps(one))
+    assert one.acquire()
+    assert other.acquire(timeout=0) is None
+    one.release()
+    assert other.acquire(timeout=10)
+    other.release()
+
+
+def test_a_second_registration_that_differs_is_told_what_differs(client):
+    QuotaSemaphore(10, "agreed").register()
+    with pytest.raises(UsageError, match=r"'agreed' is registered with.*requests=10.*use the same limits"):
+        QuotaSemaphore(20, "agreed").register()
+
+
+def test_acquire_gives_up_in_time_and_leaves_nothing_behind(client):
+    semaphore = QuotaSemaphore(name="busy", in_flight=1)
+    semaphore.acquire()
+    assert semaphore.acquire(timeout="20ms") is None
+    assert semaphore.acquire(timeout=0) is None
+    assert sum(semaphore.view().waiting.values()) == 0
+    semaphore.release()
+    assert semaphore.get_value() == 0
+    assert semaphore.acquire(timeout=0)
+    semaphore.release()
+
+
+def test_released_too_often_is_an_error(client):
+    semaphore = QuotaSemaphore(name="often", in_flight=1)
+    with pytest.raises(RuntimeError, match="too often"):
+        semaphore.release()
+
+
+def test_close_refuses_who_waits_and_the_name_can_be_used_anew(client):
+    semaphore = QuotaSemaphore(name="closing", in_flight=1)
+    semaphore.acquire()
+    refused = []
+
+    def wait():
+        try:
+            semaphore.acquire()
+        except PermitRefused as error:
+            refused.append(error.reason)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not sum(semaphore.view().waiting.values()):
+        pass
+    semaphore.close()
+    thread.join(20)
+    assert refused == ["closed"]
+    QuotaSemaphore(name="closing", in_flight=7).register()
+
+
+def test_quotas_change_while_somebody_waits_and_old_copies_go_on(client):
+    semaphore = QuotaSemaphore(name="grows", in_flight=1)
+    copy = pickle.dumps(semaphore)
+    semaphore.acquire()
+    got = []
+    thread = threading.Thread(target=lambda: got.append(semaphore.acquire()))
+    thread.start()
+    while not sum(semaphore.view().waiting.values()):
+        pass
+    semaphore.configure(in_flight=3)
+    thread.join(20)
+    assert len(got) == 1
+    assert client.submit(lambda s: s.get_value(), pickle.loads(copy), pure=False).result() == 2
+    with pytest.raises(UsageError, match="can't be changed"):
+        semaphore.configure(colour=3)
+
+
+def test_a_quota_of_nothing_refuses_instead_of_hanging(client):
+    semaphore = QuotaSemaphore(5, "stops")
+    semaphore.register()
+    semaphore.configure(requests=0)
+    with pytest.raises(PermitRefused, match="stops") as refused:
+        semaphore.acquire()
+    assert refused.value.reason == "closed"
+
+
+def test_what_can_never_be_granted_is_refused_with_a_reason(client):
+    semaphore = QuotaSemaphore(name="reasons", pages=10)
+    for wish, reason in (
+        ({"pages": 11}, "too-large"),
+        ({"lane": "express"}, "unknown-lane"),
+        ({"endpoints": ["mars"]}, "unknown-endpoint"),
+        ({"locations": ["mars"]}, "residency"),
+    ):
+        with pytest.raises(PermitRefused) as refused:
+            semaphore.acquire(**wish)
+        assert refused.value.reason == reason
+        assert refused.value.remedy
+    with pytest.raises(UsageError, match="-1"):
+        QuotaSemaphore(-1)
+    with pytest.raises(UsageError, match="soon"):
+        semaphore.acquire(timeout="soon")
+
+
+def test_a_permit_names_its_endpoint_and_its_fence_rises(client):
+    spec = SemaphoreSpec((EndpointSpec("us", location="us"), EndpointSpec("eu", location="eu")))
+    semaphore = QuotaSemaphore(name="regions", spec=spec)
+    with semaphore.permit(locations=["eu"]) as one:
+        assert one.endpoint == "eu"
+    with semaphore.permit(endpoints=["us"], pages=3, lane="interactive") as other:
+        assert other.endpoint == "us"
+        assert [(p.pages, p.lane, p.endpoint) for p in semaphore.permits()] == [(3, "interactive", "us")]
+    assert other.fence > one.fence
+
+
+def test_a_quota_answer_slows_the_endpoint(client):
+    semaphore = QuotaSemaphore(name="slows", requests=100, period=1)
+    with semaphore.permit() as permit:
+        permit.report("quota", after_s=0.3, limit="requests", code="429")
+    begin = time.monotonic()
+    with semaphore:
+        assert time.monotonic() - begin >= 0.25
+    assert semaphore.view().returned == {"quota": 1, "ok": 1}
+
+
+def test_an_exception_gives_the_permit_back_and_counts_its_pages(client):
+    semaphore = QuotaSemaphore(name="raises", in_flight=1)
+    semaphore.open_run("june", budget=BudgetSpec(pages=5))
+    with pytest.raises(KeyError), semaphore.permit(pages=2, run="june"):
+        raise KeyError("x")
+    view = semaphore.view()
+    assert view.held == 0
+    assert {b.run: b.pages_spent for b in view.budgets}["june"] == 2
+    with pytest.raises(PermitRefused) as refused:
+        semaphore.acquire(pages=4, run="june")
+    assert refused.value.reason == "budget"
+
+
+def test_more_waiters_than_a_worker_has_connections(client):
+    async def many(semaphore):
+        async def one():
+            async with semaphore:
+                return 1
+
+        return sum(await asyncio.gather(*(one() for _ in range(1500))))
+
+    semaphore = QuotaSemaphore(name="crowd", in_flight=5)
+    assert client.submit(many, semaphore).result(timeout=60) == 1500
+
+
+def test_thousands_who_wait_are_seen_and_go_when_told(client):
+    semaphore = QuotaSemaphore(name="queue", in_flight=1)
+    semaphore.acquire()
+
+    async def wait_and_leave():
+        waiters = [asyncio.ensure_future(semaphore.acquire(lane="bulk")) for _ in range(10_000)]
+        await until(lambda: waiting(semaphore, 10_000, "bulk"))
+        urgent = asyncio.ensure_future(semaphore.acquire(lane="interactive"))
+        await until(lambda: waiting(semaphore, 1, "interactive"))
+        await semaphore.release()
+        permit = await urgent  # in front of ten thousand
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.gather(*waiters, return_exceptions=True)
+        await semaphore.release(permit)
+        return sum((await semaphore.view()).waiting.values())
+
+    assert asyncio.run_coroutine_threadsafe(wait_and_leave(), client.loop.asyncio_loop).result(60) == 0
+    assert semaphore.get_value() == 0
+
+
+def test_with_on_the_loop_itself_is_told_not_hung(client):
+    async def wrong(semaphore):
+        with semaphore:
+            pass
+
+    with pytest.raises(UsageError, match="use 'async with'"):
+        client.submit(wrong, QuotaSemaphore(name="loop", in_flight=1)).result()
+
+
+def test_another_loop_than_dasks_can_wait_too(client):
+    semaphore = QuotaSemaphore(name="elsewhere", in_flight=1)
+
+    async def elsewhere():
+        await semaphore
+        async with semaphore as permit:
+            return permit.endpoint
+
+    assert asyncio.run(elsewhere()) == "elsewhere"
+
+
+def test_a_thread_that_a_task_started_finds_its_worker(client):
+    def start(semaphore):
+        found = []
+
+        def inside():
+            with semaphore as permit:
+                found.append(permit.endpoint)
+
+        thread = threading.Thread(target=inside)
+        thread.start()
+        thread.join(20)
+        return found
+
+    assert client.submit(start, QuotaSemaphore(name="threads", in_flight=1)).result() == ["threads"]
+
+
+def test_one_agent_serves_all_semaphores_of_a_worker(client):
+    def use(number, semaphore):
+        from docdask.engine import binding
+
+        with semaphore:
+            return get_worker().address, len(binding._agents)
+
+    names = [QuotaSemaphore(name=f"one-{n}", in_flight=1) for n in range(20)]
+    for semaphore in names:
+        semaphore.register()
+    found = client.gather(client.map(use, range(20), names))
+    assert {count for _, count in found} == {1}
+
+
+def test_without_a_client_it_says_what_to_do():
+    with pytest.raises(ClusterError, match=r"create a distributed\.Client first"):
+        QuotaSemaphore(name="nowhere").acquire()
