@@ -1,6 +1,6 @@
 """Preload for schedulers: ``dask scheduler --preload docdask.engine.preload``, so that a restart brings the governor back.
 
-The run directory of the ledger is given after it (``--preload-argv``: ``--ledger URL``) or in ``DOCDASK_LEDGER``. On a
+The run directory of the ledger is given after it (``--ledger URL``) or in ``DOCDASK_LEDGER``. On a
 worker it does nothing: workers shake hands when they first ask for a permit.
 """
 
