@@ -19,6 +19,7 @@ import click
 import docdask
 from docdask.errors import DocdaskError, UsageError
 from docdask.leaving import leave_after
+from docdask.sim.command import replay_command, simulate_command
 
 #: Exit code after Ctrl-C, as shells have it.
 INTERRUPTED = 130
@@ -448,6 +449,10 @@ def debug_cluster(stop: bool) -> None:
     click.echo(
         f"{facts.address}\n{facts.dashboard}" if facts else "there is none; it starts with the first run"
     )
+
+
+cli.add_command(simulate_command)
+debug.add_command(replay_command)
 
 
 if __name__ == "__main__":
