@@ -531,6 +531,11 @@ def _launch(url: str, way: _Way) -> RunHandle:
         "storage_options": way.storage_options,
     }
     if way.client is None and way.cluster != "none":
+        if run_.url.startswith("memory:"):
+            raise UsageError(
+                f"{run_.url} is in the memory of this process, which no driver or worker sees",
+                "give a folder or a URL that they see, or run in this process: --cluster none",
+            )
         return RunHandle(run_, process=detached.start(run_, way.settings, **more))
     thread = DriverThread(lambda stop: drive(run_, way.settings, client=way.client, stop=stop, **more))
     thread.start()
