@@ -26,7 +26,7 @@ from docdask.core import events as ev
 from docdask.core import wire
 from docdask.core.spec import SemaphoreSpec
 from docdask.engine.permit import Permit, Waiting
-from docdask.engine.protocol import ASK, HELLO, MISSING_MESSAGE, MISSING_REMEDY, STREAM, TELL
+from docdask.engine.protocol import ASK, HELLO, MISSING_MESSAGE, MISSING_REMEDY, STREAM, TELL, send_now
 from docdask.errors import ClusterError, PermitRefused, UsageError
 
 logger = logging.getLogger(__name__)
@@ -314,7 +314,7 @@ class Agent:
         try:
             stream = self._stream()
             if stream is self._comm:
-                stream.send(message)
+                send_now(stream, message)
                 return
         except (ClusterError, OSError) as error:
             logger.debug("docdask: %s could not be told: %s", self.name, error)

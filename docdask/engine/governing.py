@@ -31,7 +31,7 @@ from docdask.core.recovery import recover
 from docdask.core.spec import SemaphoreSpec
 from docdask.engine.clock import Clock
 from docdask.engine.committer import Committer
-from docdask.engine.protocol import ASK, HELLO, STREAM, TELL
+from docdask.engine.protocol import ASK, HELLO, STREAM, TELL, send_now
 from docdask.errors import UsageError, sentence
 
 logger = logging.getLogger(__name__)
@@ -300,7 +300,7 @@ class GovernorShell:
         for comm in comms:
             if comm is not None:
                 try:
-                    comm.send(message)
+                    send_now(comm, message)
                 except OSError:  # Dask sees it too, and tells us by its hooks
                     logger.debug("docdask: %s has gone", name)
                 return

@@ -1,0 +1,121 @@
+"""What a permit costs through a real scheduler: permits a second, CPU of the scheduler, median wait, with and without a ledger.
+
+Run: ``python benchmarks/permits.py``. Scheduler and workers are processes of their own. The first row has as many waiters as
+a call worker has calls in flight; the last one asks for one permit at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from distributed import Client
+
+import docdask
+from docdask.core.spec import EndpointSpec, SemaphoreSpec
+
+
+async def cycle(semaphore: docdask.QuotaSemaphore, waiters: int, total: int) -> list[float]:
+    """``waiters`` coroutines take and return ``total`` permits; seconds waited, each."""
+    waits: list[float] = []
+
+    async def one(count: int) -> None:
+        for _ in range(count):
+            begin = time.perf_counter()
+            permit = await semaphore.acquire()
+            waits.append(time.perf_counter() - begin)
+            await semaphore.release(permit)
+
+    await asyncio.gather(*(one(total // waiters) for _ in range(waiters)))
+    return waits
+
+
+@contextmanager
+def cluster(workers: int, ledger: str):
+    environment = os.environ | {"DOCDASK_LEDGER": ledger}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scheduler.json"
+        dask = [sys.executable, "-m", "dask"]
+        quiet = {"stderr": subprocess.DEVNULL, "env": environment}
+        made = [
+            subprocess.Popen(
+                [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--preload", "docdask.engine.preload",
+                 "--scheduler-file", str(file)], **quiet,
+            )
+        ]  # fmt: skip
+        worker = [
+            *dask,
+            "worker",
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--no-nanny",
+            "--scheduler-file",
+            str(file),
+        ]
+        made += [subprocess.Popen(worker, **quiet) for _ in range(workers)]
+        try:
+            while not file.exists():
+                time.sleep(0.05)
+            with Client(scheduler_file=str(file), timeout=30) as client:
+                client.wait_for_workers(workers)
+                yield client, psutil.Process(made[0].pid)
+        finally:
+            for process in reversed(made):
+                process.terminate()
+                process.wait()
+
+
+def measure(workers: int, waiters: int, total: int, *, ledger: bool) -> str:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cluster(workers, folder if ledger else "") as (client, scheduler),
+    ):
+        spec = SemaphoreSpec((EndpointSpec("us"),), adaptive=False, ledger=ledger)
+        semaphore = docdask.QuotaSemaphore(name="bench", spec=spec).register()
+        client.gather(
+            [
+                client.submit(cycle, semaphore, waiters, waiters, workers=[w], pure=False)
+                for w in client.scheduler_info()["workers"]
+            ]
+        )
+        memory, cpu, begin = scheduler.memory_info().rss, sum(scheduler.cpu_times()[:2]), time.perf_counter()
+        addresses = client.scheduler_info()["workers"]
+        found = client.gather(
+            [
+                client.submit(cycle, semaphore, waiters, total // workers, workers=[w], pure=False)
+                for w in addresses
+            ]
+        )
+        wall = time.perf_counter() - begin
+        cpu = sum(scheduler.cpu_times()[:2]) - cpu
+        grown = (scheduler.memory_info().rss - memory) / 2**20
+        waits = [wait for some in found for wait in some]
+        median_ms = statistics.median(waits) * 1e3
+        return (
+            f"| {workers} | {waiters:,} | {'yes' if ledger else 'no'} | {len(waits) / wall:,.0f} | {cpu / len(waits) * 1e6:.0f} µs "
+            f"| {median_ms:.1f} ms | {grown:+.0f} MiB |"
+        )
+
+
+def main() -> None:
+    print(
+        "| workers | waiters each | ledger | permits/s | scheduler CPU a permit | median wait | scheduler memory |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for workers, waiters, total, ledger in (
+        (2, 5_000, 100_000, False), (2, 64, 40_000, False), (1, 64, 40_000, False), (1, 1, 1_000, False), (2, 64, 20_000, True),
+    ):  # fmt: skip
+        print(measure(workers, waiters, total, ledger=ledger), flush=True)
+
+
+if __name__ == "__main__":
+    main()
