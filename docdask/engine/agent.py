@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 _MOST_WAITERS = 2000
 #: Seconds between signs of life when no lease is known yet, and at most between looks at a client's connection.
 _TICK_S = 1.0
+#: Beats without a governor until whoever waits is told so.
+_PATIENCE_BEATS = 30
 #: Seconds until a scheduler that says nothing counts as gone.
 _ECHO_S = 30.0
 
@@ -322,6 +324,7 @@ class Agent:
 
     async def _beats(self) -> None:
         """Signs of life, and a look at who is at the other end."""
+        in_vain = 0
         try:
             while self._waiting or self._held:
                 await asyncio.sleep(
@@ -331,13 +334,16 @@ class Agent:
                     if self._comm is not self._stream():
                         await self.join()
                 except ClusterError as error:
-                    if self._closed():
+                    # A scheduler that starts again may need a moment until its governor is there.
+                    in_vain += 1
+                    if self._closed() or in_vain > _PATIENCE_BEATS:
                         self._fail(error)
                         return
                     continue
                 except UsageError as error:  # the new governor knows a semaphore of ours with other limits
                     self._fail(error)
                     continue
+                in_vain = 0
                 self._send({"op": STREAM, "governor": self._governor, "refresh": self._signs()})
         finally:
             self._beat = None
