@@ -84,6 +84,7 @@ def test_status_stops_a_detached_run(shell, order, tmp_path):
     assert found["pending"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2026])
 def test_killed_whole_at_random_moments_it_ends_with_the_same_tables(tmp_path, order, seed):
     """``kill -9`` of command, driver, cluster, workers and their children, three times."""

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections import Counter
 
+import dask
 import psutil
 import pytest
 
@@ -58,9 +59,8 @@ class Foreign:
             client.wait_for_workers(workers, timeout=60)
 
     def close(self):
-        for process in reversed(self.processes):
+        for process in reversed(self.processes):  # workers first: without a scheduler they wait for it
             process.terminate()
-        for process in self.processes:
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
@@ -175,6 +175,7 @@ def test_a_document_that_kills_its_worker_each_time_is_set_aside_and_the_rest_is
     assert row["remedy"]
 
 
+@pytest.mark.slow
 def test_a_local_scheduler_that_dies_during_a_run_is_started_again(pile, tmp_path, machine):
     log, run = tmp_path / "calls", tmp_path / "run"
     handle = docdask.run(pile, to=run, engine=SLOW, options={"log": str(log)}, wait=False)
@@ -224,5 +225,8 @@ def test_a_driver_in_this_process_tells_a_cluster_that_is_gone(foreign, pile, tm
     foreign.close()
     foreign.processes.clear()
     run = RunDirectory.open(str(tmp_path / "run"))
-    with pytest.raises(ClusterError, match="no Dask scheduler answers"):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ClusterError, match="no Dask scheduler answers"),
+    ):
         drive.drive(run, machine, cluster=foreign.address)
