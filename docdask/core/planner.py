@@ -62,6 +62,8 @@ class Speed:
     ocr_page_s: float
     in_flight: int = 1
     """Calls one worker has open at a time; above 1, waiting is shared."""
+    start_s: float = 0.0
+    """Once a worker: what its first page takes longer than the others, such as the loading of models."""
 
     def seconds(self, item: Item) -> float:
         """Worker time for one document."""

@@ -20,7 +20,7 @@ def speed(engine: base.Engine, settings: Settings) -> tuple[Speed, str]:
     """Speed of ``engine`` on one worker, and in a phrase where the numbers come from.
 
     An engine tells by an optional method ``calibrate() -> {"ocr_page_s": …, "text_page_s": …}``, seconds a page on an
-    otherwise idle core; without one its pages count as instant, and the plan says so.
+    otherwise idle core (and ``start_s``, what the first page takes longer); without one its pages count as instant, and the plan says so.
     """
     measure = getattr(engine, "calibrate", None)
     if measure is None:
@@ -40,4 +40,13 @@ def speed(engine: base.Engine, settings: Settings) -> tuple[Speed, str]:
         temporary.write_text(json.dumps(numbers), encoding="utf-8")
         temporary.replace(path)
         source = "calibrated now on this machine"
-    return Speed(_DOCUMENT_S, numbers["text_page_s"], numbers["ocr_page_s"], engine.in_flight), source
+    return (
+        Speed(
+            _DOCUMENT_S,
+            numbers["text_page_s"],
+            numbers["ocr_page_s"],
+            engine.in_flight,
+            numbers.get("start_s", 0.0),
+        ),
+        source,
+    )

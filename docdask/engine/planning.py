@@ -83,7 +83,7 @@ def append(
     generations = run.generations()
     first = _next_partition(run)
     parts = planner.partition(items, speed, workers=workers, first_number=first)
-    span_s = planner.makespan_s(parts, workers)
+    span_s = planner.makespan_s(parts, workers) + (speed.start_s if parts else 0.0)
     summary = {
         "run": run.url,
         **_summary(run, catalog, engine, only),
