@@ -21,11 +21,15 @@ ENGINE = "docdask.service.dummy:NothingEngine"
 
 def child(url: str) -> None:
     """Drive a planned run in this process and print what it took."""
+    import pyarrow as pa
+
     from docdask import settings
     from docdask.engine.clusters import local
     from docdask.engine.drive import drive
     from docdask.store.run import RunDirectory
 
+    pa.set_cpu_count(1)  # as docdask.engine.detached does
+    pa.set_io_thread_count(1)
     made = settings.load()
     facts = local.find_or_start(made)
     with local.connect(facts.address) as client:

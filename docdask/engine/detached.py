@@ -67,7 +67,7 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "MALLOC_ARENA_MAX": "2",
+        "MALLOC_ARENA_MAX": "1",
     }
 
 
@@ -81,7 +81,13 @@ def main() -> int:
     words = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     order = json.load(sys.stdin)
+    import pyarrow as pa
+
     from docdask.engine.drive import drive, told
+
+    # Small batches, hours long: threads would cost memory and gain nothing.
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
 
     try:
         drive(

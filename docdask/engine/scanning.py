@@ -21,7 +21,7 @@ from docdask.store.run import RunDirectory
 
 #: Files a task inspects; fewer where there are few, so that every worker has some.
 BATCH = 200
-_KEEP_ROWS = 5000
+_KEEP_ROWS = 2000
 _KEEP_S = 5.0
 
 
