@@ -51,6 +51,8 @@ def _node() -> Any:
         pass
     # A thread that a task has started does not know its worker; a worker process has but one.
     workers = list(Worker._instances)  # noqa: SLF001 - no public way
+    # A worker that has ended in this process may still be known.
+    workers = [worker for worker in workers if not worker.loop.asyncio_loop.is_closed()]
     if len(workers) == 1:
         return workers[0]
     raise ClusterError(

@@ -12,6 +12,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+import docdask
 from docdask.store.run import RunDirectory
 from tests.engine.test_run import tables
 from tests.processes import Machine, answer, complaint, wait_until
@@ -38,10 +39,13 @@ def order(pile, tmp_path):
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(shell, order, tmp_path):
-    log = tmp_path / "calls"
+    log, hold = tmp_path / "calls", tmp_path / "calls.hold"
+    hold.touch()
     process = shell.start(*order)
-    wait_until(lambda: len(calls(log)) >= 3, "a few calls")
+    wait_until(lambda: calls(log), "a call")
     os.killpg(process.pid, signal.SIGINT)
+    wait_until(lambda: docdask.status(tmp_path / "run")["state"] == "stopping", "the driver to have heard")
+    hold.unlink()
     out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert out == ""
