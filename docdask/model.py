@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -126,3 +127,8 @@ class Facts:
     """With an error: trying again would not help (the document is quarantined)."""
     notes: dict[str, Any] = field(default_factory=dict)
     """Whatever the engine wants to tell, JSON values."""
+
+
+def pack_id(unit_ids: Sequence[str]) -> str:
+    """Id of a request that several units share: ``p`` and 31 hexadecimal digits, decided by which they are and in what order."""
+    return "p" + hashlib.blake2b("\n".join(unit_ids).encode(), digest_size=16).hexdigest()[1:]
