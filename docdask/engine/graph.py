@@ -34,6 +34,13 @@ class Branch:
     """Units by recognising task: one piece, or one a page range of a long document."""
     pages: int
     expected_s: float
+    requests: tuple[tuple[Unit, ...], ...] = ()
+    """Units by call of a paid engine: one, those of a pack, or all of a batch operation; empty where nothing is paid."""
+    route: str = ""
+    lane: str = ""
+    """``online``, ``batch`` or ``offline``; empty: the run has no routes."""
+    processor: str = ""
+    """Alias; empty where nothing is paid."""
 
     @property
     def unit_ids(self) -> list[str]:

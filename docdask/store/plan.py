@@ -32,6 +32,11 @@ PLAN = pa.schema(
         pa.field("reason", pa.string()),
         pa.field("remedy", pa.string()),
         pa.field("columns", pa.string()),  # JSON object: extra columns of the source list
+        pa.field("route", pa.string()),  # name of its route; null: the run's one engine
+        pa.field("lane", pa.string()),  # online, batch or offline
+        pa.field("processor", pa.string()),  # alias; null where nothing is paid
+        pa.field("pack", pa.int32()),  # number of the request it shares, within the partition; null: its units go alone
+        pa.field("cost_micros", pa.int64()),  # micro-dollars planned for it: its share of its requests
     ]
 )  # fmt: skip
 
