@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
+from docdask.core.budget import Budget
 from docdask.core.governor import Governor
 from docdask.core.meter import Meter
+from docdask.core.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class BudgetView:
     micros_most: int | None
     calls_announced: int
     """Calls that the run has announced and not yet wanted permits for."""
+    pages_announced: int
+    """Pages of those calls, as far as the run knew."""
+    calls_waiting: int
+    """Calls that wait for a permit."""
+    pages_waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,14 @@ class SemaphoreView:
 
     name: str
     at_ns: int
+    period_ns: int
+    """What "a minute" is for its quotas."""
     endpoints: tuple[EndpointView, ...]
     meters: tuple[MeterView, ...]
     budgets: tuple[BudgetView, ...]
+    """The project's first, then those of runs."""
+    runs: int
+    """Runs that are known, shown in ``budgets`` or not."""
     waiting: dict[str, int]
     """Waiters by lane."""
     held: int
@@ -92,8 +105,27 @@ class SemaphoreView:
     """Permits returned so far, by verdict."""
 
 
-def view(governor: Governor, semaphore: str) -> SemaphoreView:
-    """One semaphore as it is now.
+def busiest(governor: Governor, most: int) -> list[str]:
+    """Names of at most ``most`` semaphores: those for which most is waited first, then those that granted most."""
+    pools = heapq.nsmallest(
+        most, governor.pools.values(), key=lambda p: (-p.lanes.waiting, -p.granted, p.name)
+    )
+    return [pool.name for pool in pools]
+
+
+def view(
+    governor: Governor, semaphore: str, *, now_ns: int | None = None, most_runs: int | None = None
+) -> SemaphoreView:
+    """One semaphore as it is now. Costs the same however many wait.
+
+    Parameters
+    ----------
+    governor, semaphore
+        Whose.
+    now_ns
+        The shell's clock, so that a minute passes while nothing happens; None: when something happened last.
+    most_runs
+        Runs to show, the busiest; None for all.
 
     Raises
     ------
@@ -101,12 +133,14 @@ def view(governor: Governor, semaphore: str) -> SemaphoreView:
         If there is none by that name.
     """
     pool = governor.pools[semaphore]
-    now_ns = governor.now_ns
+    now_ns = governor.now_ns if now_ns is None else max(now_ns, governor.now_ns)
     names = {id(meter): name for name, meter in pool.limits.meters.items()}
-    budgets = [("", pool.budget, 0), *((name, run.budget, run.calls) for name, run in pool.runs.items())]
+    endpoints = pool.limits.endpoints.values()
+    drawn_on = {"user", *(names.get(id(m), "") for e in endpoints for m in (e.requests, e.pages))}
     return SemaphoreView(
         name=semaphore,
         at_ns=now_ns,
+        period_ns=pool.spec.period_ns,
         endpoints=tuple(
             EndpointView(
                 name=endpoint.name,
@@ -119,21 +153,18 @@ def view(governor: Governor, semaphore: str) -> SemaphoreView:
                 requests=names.get(id(endpoint.requests), ""),
                 pages=names.get(id(endpoint.pages), ""),
             )
-            for endpoint in pool.limits.endpoints.values()
+            for endpoint in endpoints
         ),
-        meters=tuple(_meter(name, meter, now_ns) for name, meter in pool.limits.meters.items()),
-        budgets=tuple(
-            BudgetView(
-                run, b.pages.spent, b.pages.reserved, b.pages.at_risk, b.pages.most,
-                b.micros.spent, b.micros.reserved, b.micros.at_risk, b.micros.most, calls,
-            )
-            for run, b, calls in budgets
+        meters=tuple(
+            _meter(name, meter, now_ns) for name, meter in pool.limits.meters.items() if name in drawn_on
         ),
+        budgets=_budgets(pool, most_runs),
+        runs=len(pool.runs),
         waiting={lane.name: lane.waiting for lane in pool.lanes.lanes.values()},
-        held=sum(1 for worker in pool.workers for permit in worker.permits.values() if permit.state == "granted"),
+        held=sum(len(worker.permits) for worker in pool.workers) - pool.lanes.waiting,
         granted=pool.granted,
         returned=dict(pool.returned),
-    )  # fmt: skip
+    )
 
 
 def permits(governor: Governor, semaphore: str, *, most: int = 1000) -> list[PermitView]:
@@ -161,6 +192,36 @@ def permits(governor: Governor, semaphore: str, *, most: int = 1000) -> list[Per
         )
         for permit in found[:most]
     ]
+
+
+def _budgets(pool: Pool, most: int | None) -> tuple[BudgetView, ...]:
+    waiting: dict[str, tuple[int, int]] = {}
+    for flow in pool.lanes.flows():
+        calls, pages = waiting.get(flow.run, (0, 0))
+        waiting[flow.run] = (calls + len(flow.waiting), pages + flow.pages)
+    runs = list(pool.runs.items())
+    if most is not None and len(runs) > most:
+        # Those who wait, then those who still mean to; among the others the latest.
+        order = heapq.nlargest(
+            most,
+            range(len(runs)),
+            key=lambda i: (waiting.get(runs[i][0], (0, 0))[0], runs[i][1].calls, not runs[i][1].closed, i),
+        )
+        runs = [runs[i] for i in sorted(order)]
+    announced = (sum(run.calls for run in pool.runs.values()), sum(run.pages for run in pool.runs.values()))
+    project = _budget("", pool.budget, announced, (pool.lanes.waiting, pool.lanes.pages))
+    return (
+        project,
+        *(_budget(n, run.budget, (run.calls, run.pages), waiting.get(n, (0, 0))) for n, run in runs),
+    )
+
+
+def _budget(run: str, budget: Budget, announced: tuple[int, int], waiting: tuple[int, int]) -> BudgetView:
+    pages, micros = budget.pages, budget.micros
+    return BudgetView(
+        run, pages.spent, pages.reserved, pages.at_risk, pages.most, micros.spent, micros.reserved, micros.at_risk, micros.most,
+        *announced, *waiting,
+    )  # fmt: skip
 
 
 def _meter(name: str, meter: Meter, now_ns: int) -> MeterView:
