@@ -87,9 +87,11 @@ def admit_waiter(pool: Pool, flow: Flow, waiter: Waiter) -> Refusal | None:
         return Refusal(
             "invalid", f"a call of {pages} pages and {micros} micro-dollars", "use numbers from 0 up"
         )
-    broken = pool.journal.broken
-    if broken is not None and pool.spec.ledger:
-        return Refusal("ledger", broken, "free space or fix the storage; the run goes on from where it is")
+    book = pool.book(flow.run)
+    if book is not None and book.broken is not None:
+        return Refusal(
+            "ledger", book.broken, "free space or fix the storage; the run goes on from where it is"
+        )
     kind = flow.kind
     user = pool.limits.user
     open_ = [endpoint for endpoint in flow.endpoints if not endpoint.closed(kind)]

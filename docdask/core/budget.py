@@ -6,6 +6,7 @@ late answer settles it. Spent + reserved + at risk never exceed the budget, as l
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
 
 from docdask.core.spec import BudgetSpec
@@ -77,7 +78,31 @@ class Budget:
         self.pages.spent += pages_billed
         self.micros.spent += micros_billed
 
+    def claims(self) -> tuple[int, int, int, int]:
+        """Pages and micro-dollars spent, pages and micro-dollars that may be (reserved or at risk)."""
+        pages, micros = self.pages, self.micros
+        return pages.spent, micros.spent, pages.reserved + pages.at_risk, micros.reserved + micros.at_risk
+
+    def add(self, pages: int, micros: int, pages_at_risk: int, micros_at_risk: int) -> None:
+        """Count what somebody else spent, and may have spent, on the same budget."""
+        self.pages.spent += pages
+        self.micros.spent += micros
+        self.pages.at_risk += pages_at_risk
+        self.micros.at_risk += micros_at_risk
+
     def resize(self, spec: BudgetSpec) -> None:
         """Take other limits; what was spent stays spent."""
         self.pages.most = spec.pages
         self.micros.most = spec.micros
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run may spend, and what it has announced to want."""
+
+    budget: Budget = field(default_factory=lambda: Budget(BudgetSpec()))
+    calls: int = 0
+    pages: int = 0
+    closed: bool = False
+    ledger: str = ""
+    """Of the run's own; empty for the governor's."""

@@ -78,6 +78,18 @@ class Close(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLedger(Event):
+    """A ledger was opened, and can be named by runs; its numbers go on above these. Told again before each time it is."""
+
+    ledger: str
+    epoch: int
+    """Of this governor in it."""
+    fence: int
+    """Last ones in use."""
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenRun(Event):
     """A run begins, with a budget and what it means to call in all."""
 
@@ -89,6 +101,8 @@ class OpenRun(Event):
     budget: BudgetSpec = UNLIMITED
     spent: tuple[int, int, int, int] = (0, 0, 0, 0)
     """From the ledger of an earlier part of the run: pages and micro-dollars spent, pages and micro-dollars at risk."""
+    ledger: str = ""
+    """Ledger of the run's own, opened before; empty: the governor's, if the semaphore keeps one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +184,18 @@ class Timer(Event):
 
 @dataclass(frozen=True, slots=True)
 class Durable(Event):
-    """All records up to ``sequence`` are on disk."""
+    """All records of a ledger up to ``sequence`` are on disk."""
 
     sequence: int
+    ledger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFailed(Event):
-    """Records can't be written; until the next ``Durable`` no permit that needs one is granted."""
+    """Records of a ledger can't be written; until its next ``Durable`` no permit that needs one is granted."""
 
     message: str
+    ledger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +224,6 @@ class Restore(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    Register, Configure, Close, OpenRun, CloseRun, Want, Cancel, Return, Refresh, WorkerJoined, WorkerLost, Timer,
+    Register, Configure, Close, OpenLedger, OpenRun, CloseRun, Want, Cancel, Return, Refresh, WorkerJoined, WorkerLost, Timer,
     Durable, LedgerFailed, Note, Restore,
 )  # fmt: skip

@@ -16,9 +16,8 @@ from docdask.core import events as ev
 from docdask.core.admission import Refusal
 from docdask.core.instructions import Append, Instruction, Refuse, Reject
 from docdask.core.journal import Journal
-from docdask.core.ledger import Record
 from docdask.core.meter import MeterState
-from docdask.core.pool import Pool, Run
+from docdask.core.pool import Pool
 
 
 class Governor:
@@ -41,6 +40,7 @@ class Governor:
             ev.Register: self._register,
             ev.Configure: self._configure,
             ev.Close: self._close,
+            ev.OpenLedger: self._open_ledger,
             ev.OpenRun: self._open_run,
             ev.CloseRun: self._close_run,
             ev.Want: self._want,
@@ -135,21 +135,21 @@ class Governor:
         pool = self._pool("OpenRun", event.semaphore, out)
         if pool is None:
             return
+        book = self._journal.books.get(event.ledger)
         run = pool.runs.get(event.run)
-        if run is None:
-            run = pool.runs[event.run] = Run()
-            pages, micros, pages_at_risk, micros_at_risk = event.spent
-            for budget in (pool.budget, run.budget):
-                budget.pages.spent += pages
-                budget.micros.spent += micros
-                budget.pages.at_risk += pages_at_risk
-                budget.micros.at_risk += micros_at_risk
-            run.calls, run.pages = event.calls, event.pages
-        elif run.closed:
-            run.calls, run.pages = event.calls, event.pages
-        run.closed = False
-        run.budget.resize(event.budget)
+        wrong = None
+        if book is None:
+            wrong = f"ledger {event.ledger!r} is not open"
+        elif run is not None and not run.closed and run.ledger != event.ledger:
+            wrong = f"run {event.run!r} is open with ledger {run.ledger!r}, not {event.ledger!r}"
+        if wrong is not None:
+            out.append(Reject("OpenRun", wrong, "close the run first, then open it with its ledger"))
+            return
+        pool.open_run(event)
         pool.settle(self.now_ns, out)
+
+    def _open_ledger(self, event: ev.OpenLedger, _out: list[Instruction]) -> None:
+        self._journal.open(event.ledger, event.epoch, event.fence, event.sequence)
 
     def _close_run(self, event: ev.CloseRun, out: list[Instruction]) -> None:
         pool = self._pools.get(event.semaphore)
@@ -208,35 +208,31 @@ class Governor:
     # -- ledger ------------------------------------------------------------------------------------------------------
 
     def _durable(self, event: ev.Durable, out: list[Instruction]) -> None:
-        self._journal.broken = None
+        book = self._journal.books.get(event.ledger)
+        if book is None:
+            return
+        book.durable(event.sequence)
         for pool in self._pools.values():
-            pool.durable(event.sequence)
-            pool.settle(self.now_ns, out)
+            if pool.writes(book):
+                pool.settle(self.now_ns, out)
 
     def _ledger_failed(self, event: ev.LedgerFailed, out: list[Instruction]) -> None:
-        self._journal.broken = f"the ledger can't be written: {event.message}"
-        refusal = Refusal(
-            "ledger", self._journal.broken, "free space or fix the storage, then resume the run"
-        )
+        book = self._journal.books.get(event.ledger)
+        if book is None:
+            return
+        reason = f"the ledger can't be written: {event.message}"
+        held = book.fail(reason)
+        refusal = Refusal("ledger", reason, "free space or fix the storage, then resume the run")
         for pool in self._pools.values():
-            if pool.spec.ledger:
-                pool.ledger_failed(refusal, self.now_ns, out)
+            if pool.writes(book):
+                pool.ledger_failed(book, held, refusal, self.now_ns, out)
                 pool.settle(self.now_ns, out)
 
     def _note(self, event: ev.Note, out: list[Instruction]) -> None:
         pool = self._pool("Note", event.semaphore, out)
-        if pool is None or not pool.spec.ledger:
-            return
-        journal = self._journal
-        journal.sequence += 1
-        out.append(
-            Append(
-                Record(
-                    journal.sequence, journal.epoch, event.kind, event.unit, event.attempt, event.fence, event.run,
-                    event.semaphore, "", event.worker, 0, 0, event.code, self.now_ns + journal.utc_offset_ns,
-                )
-            )
-        )  # fmt: skip
+        book = None if pool is None else pool.book(event.run)
+        if book is not None:
+            out.append(Append(self._journal.note(book, event), book.name))
 
     def _restore(self, event: ev.Restore, out: list[Instruction]) -> None:
         pool = self._pool("Restore", event.semaphore, out)

@@ -29,6 +29,8 @@ class Grant(NamedTuple):
     sequence: int
     """Ledger record that must be durable before the grant leaves; 0 for none."""
     kind: Kind
+    ledger: str = ""
+    """Ledger that the record is in; empty for the governor's own."""
 
 
 class Refuse(NamedTuple):
@@ -62,6 +64,8 @@ class Append(NamedTuple):
     """Write the record."""
 
     record: Record
+    ledger: str = ""
+    """Where; empty for the governor's own ledger."""
 
 
 class Reject(NamedTuple):

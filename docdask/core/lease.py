@@ -17,6 +17,7 @@ from docdask.core.machine import Table
 
 if TYPE_CHECKING:
     from docdask.core.endpoint import Endpoint
+    from docdask.core.journal import Book
     from docdask.core.lane import Flow
 
 PERMIT: Table = {
@@ -42,7 +43,7 @@ class Permit:
     """One permit, waiting or granted."""
 
     __slots__ = (
-        "attempt", "burst", "endpoint", "fence", "flow", "granted_ns", "id", "micros", "pages", "sequence", "since_ns",
+        "attempt", "book", "burst", "endpoint", "fence", "flow", "granted_ns", "id", "micros", "pages", "sequence", "since_ns",
         "state", "unit", "worker",
     )  # fmt: skip
 
@@ -71,6 +72,8 @@ class Permit:
         self.granted_ns = 0
         self.burst = False
         self.sequence = 0
+        self.book: Book | None = None
+        """Where its intent stands; its outcome goes there too."""
 
     def step(self, cause: str) -> None:
         """Go to the next state; what the table does not know is a mistake of the governor's own."""

@@ -9,31 +9,18 @@ A burst is decided when demand arrives after idleness and ends when anything no 
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-
 from docdask.core import events as ev
 from docdask.core.admission import Refusal, admit_flow, admit_waiter, burst_fits
-from docdask.core.budget import Budget
+from docdask.core.budget import Budget, Run
 from docdask.core.endpoint import Endpoint
 from docdask.core.instructions import Append, Grant, Instruction, Refuse, Revoke, WakeAt
-from docdask.core.journal import Journal
+from docdask.core.journal import Book, Journal, billed
 from docdask.core.lane import Flow, Lanes
 from docdask.core.lease import Permit, Worker, Workers
+from docdask.core.ledger import RecordKind
 from docdask.core.limiting import Limits, make_limits
 from docdask.core.meter import NEVER_NS
-from docdask.core.retry import Verdict
-from docdask.core.spec import BudgetSpec, SemaphoreSpec
-
-
-@dataclass(slots=True)
-class Run:
-    """What a run may spend, and what it has announced to want."""
-
-    budget: Budget = field(default_factory=lambda: Budget(BudgetSpec()))
-    calls: int = 0
-    pages: int = 0
-    closed: bool = False
+from docdask.core.spec import SemaphoreSpec
 
 
 class Pool:
@@ -48,7 +35,7 @@ class Pool:
     """
 
     __slots__ = (
-        "_bursting", "_none_before_ns", "_unreleased", "_wake_ns", "budget", "granted", "journal", "lanes", "limits", "name", "returned",
+        "_bursting", "_none_before_ns", "_wake_ns", "budget", "granted", "journal", "lanes", "limits", "name", "returned",
         "runs", "spec", "tokens", "workers",
     )  # fmt: skip
 
@@ -67,8 +54,6 @@ class Pool:
         self.returned: dict[str, int] = {}
         """Permits returned so far, by verdict."""
         self._bursting = False
-        # Sequence and time of grants whose intent is not on disk yet.
-        self._unreleased: deque[tuple[int, int]] = deque()
         self._wake_ns = NEVER_NS
         self._none_before_ns = 0  # nobody who waits can go before this unless there is news
 
@@ -196,6 +181,31 @@ class Pool:
                     self._refuse(permit, refusal, now_ns, out)
         self._bursting = False
 
+    def open_run(self, event: ev.OpenRun) -> None:
+        """Begin a run, or go on with one; what its ledger says was spent beyond what is known counts."""
+        run = self.runs.get(event.run)
+        if run is None or run.closed:
+            run = run or self.runs.setdefault(event.run, Run())
+            known = run.budget.claims()
+            more = [max(0, now - before) for now, before in zip(event.spent, known, strict=True)]
+            self.budget.add(*more)
+            run.budget.add(*more)
+            run.calls, run.pages = event.calls, event.pages
+            run.ledger = event.ledger
+        run.closed = False
+        run.budget.resize(event.budget)
+
+    def book(self, run: str) -> Book | None:
+        """Where a run's records go: its own ledger, the governor's, or nowhere."""
+        known = self.runs.get(run)
+        if known is not None and known.ledger:
+            return self.journal.books[known.ledger]
+        return self.journal.books[""] if self.spec.ledger else None
+
+    def writes(self, book: Book) -> bool:
+        """Whether any record of this semaphore may be in that ledger."""
+        return self.spec.ledger if not book.name else any(r.ledger == book.name for r in self.runs.values())
+
     def close_run(self, name: str, now_ns: int, out: list[Instruction]) -> None:
         """End a run; whoever waits for it is refused."""
         run = self.runs.setdefault(name, Run())
@@ -213,22 +223,23 @@ class Pool:
                 for permit in list(flow.waiting):
                     self._refuse(permit, refusal, now_ns, out)
 
-    def durable(self, sequence: int) -> None:
-        """Note that grants up to this record have left."""
-        while self._unreleased and self._unreleased[0][0] <= sequence:
-            self._unreleased.popleft()
-
-    def ledger_failed(self, refusal: Refusal, now_ns: int, out: list[Instruction]) -> None:
-        """Take back grants that never left, and refuse everybody who waits."""
-        held = {sequence for sequence, _ in self._unreleased}
-        self._unreleased.clear()
+    def ledger_failed(
+        self, book: Book, held: set[int], refusal: Refusal, now_ns: int, out: list[Instruction]
+    ) -> None:
+        """Take back grants that never left (``held``: their records), and refuse everybody who waits for that ledger."""
         for worker in list(self.workers):
-            for permit in [p for p in worker.permits.values() if p.state == "granted" and p.sequence in held]:
+            for permit in [
+                p
+                for p in worker.permits.values()
+                if p.state == "granted" and p.book is book and p.sequence in held
+            ]:
                 permit.step("refuse")
                 self._settle(permit, ev.Outcome(permit.id, permit.fence, "unused"), now_ns, out)
                 self._over(worker, permit, now_ns)
                 out.append(Refuse(self.name, worker.name, permit.id, *refusal))
-        self.refuse_all(refusal, now_ns, out)
+        for run in {flow.run for flow in self.lanes.flows()}:
+            if self.book(run) is book:
+                self.refuse_all(refusal, now_ns, out, run=run)
 
     # -- after each event --------------------------------------------------------------------------------------------
 
@@ -262,9 +273,11 @@ class Pool:
         by_pages = self.limits.by_pages
         timed = True
         while (flow := lanes.next()) is not None:
-            if self._unreleased and now_ns - self._unreleased[0][1] > self.spec.most_guard_ns:
-                timed = False
-                break  # the ledger is behind: grants would leave in one heap when it catches up
+            book = self.book(flow.run)
+            if book is not None and book.behind(now_ns, self.spec.most_guard_ns):
+                timed = False  # grants would leave in one heap when the ledger catches up
+                lanes.park(flow)
+                continue
             permit = flow.head()
             room = self._room(flow, permit)
             if room == "never":
@@ -281,7 +294,7 @@ class Pool:
                     break  # every endpoint is kept for somebody: those behind need not be looked at
                 continue
             lanes.serve(flow, max(permit.pages, 1) if by_pages else 1)
-            self._grant(permit, endpoint, now_ns, out)
+            self._grant(permit, endpoint, book, now_ns, out)
         lanes.unpark()
         if not lanes.waiting:
             self._bursting = False
@@ -328,7 +341,9 @@ class Pool:
                 self._bursting = False
         return None, max(first_ns, user_ns)
 
-    def _grant(self, permit: Permit, endpoint: Endpoint, now_ns: int, out: list[Instruction]) -> None:
+    def _grant(
+        self, permit: Permit, endpoint: Endpoint, book: Book | None, now_ns: int, out: list[Instruction]
+    ) -> None:
         flow = permit.flow
         permit.step("grant")
         permit.endpoint = endpoint
@@ -342,18 +357,17 @@ class Pool:
         if run is not None:
             run.budget.reserve(permit.pages, permit.micros)
         self.granted += 1
-        if self.spec.ledger:
-            record = self.journal.record("intent", self.name, permit, permit.pages, permit.micros, "")
-            permit.sequence = record.sequence
-            self._unreleased.append((record.sequence, now_ns))
-            out.append(Append(record))
+        permit.book = book
+        if book is not None:
+            self._record("intent", permit, permit.pages, permit.micros, "", out)
+            permit.sequence = book.intent(now_ns)
         out.append(self._grant_of(permit))
 
     def _grant_of(self, permit: Permit) -> Grant:
         assert permit.endpoint is not None
         return Grant(
             self.name, permit.worker, permit.id, permit.endpoint.name, permit.fence, self.spec.lease_ns, permit.sequence,
-            permit.flow.kind,
+            permit.flow.kind, "" if permit.book is None else permit.book.name,
         )  # fmt: skip
 
     def _room(self, flow: Flow, permit: Permit) -> str:
@@ -394,21 +408,12 @@ class Pool:
         if outcome.verdict == "lost" and outcome.pages_billed is None:
             for budget in budgets:
                 budget.risk(permit.pages, permit.micros)
-            if self.spec.ledger:
-                out.append(
-                    Append(
-                        self.journal.record(
-                            "lost", self.name, permit, permit.pages, permit.micros, outcome.code
-                        )
-                    )
-                )
+            self._record("lost", permit, permit.pages, permit.micros, outcome.code, out)
             return
-        pages, micros = _billed(permit, outcome)
+        pages, micros = billed(permit, outcome)
         for budget in budgets:
             budget.settle(permit.pages, permit.micros, pages, micros)
-        if self.spec.ledger:
-            kind = self.journal.kind_of(outcome.verdict)
-            out.append(Append(self.journal.record(kind, self.name, permit, pages, micros, outcome.code)))
+        self._record(self.journal.kind_of(outcome.verdict), permit, pages, micros, outcome.code, out)
 
     def _late(self, worker: str, outcome: ev.Outcome, out: list[Instruction]) -> None:
         """Settle what was at risk: a permit came back after its lease had lapsed."""
@@ -419,13 +424,11 @@ class Pool:
             self.workers.lapse(permit)
             return
         permit.step("late return")
-        pages, micros = _billed(permit, outcome)
+        pages, micros = billed(permit, outcome)
         run = self.runs.get(permit.flow.run)
         for budget in (self.budget,) if run is None else (self.budget, run.budget):
             budget.settle_risk(permit.pages, permit.micros, pages, micros)
-        if self.spec.ledger:
-            kind = self.journal.kind_of(outcome.verdict)
-            out.append(Append(self.journal.record(kind, self.name, permit, pages, micros, outcome.code)))
+        self._record(self.journal.kind_of(outcome.verdict), permit, pages, micros, outcome.code, out)
 
     def _lapse(self, worker: Worker, permit: Permit, cause: str, now_ns: int, out: list[Instruction]) -> None:
         """Free a slot whose holder is gone; what it may have spent stays charged, as at risk."""
@@ -439,11 +442,17 @@ class Pool:
             budget.risk(permit.pages, permit.micros)
         self.workers.lapse(permit)
         self._over(worker, permit, now_ns)
-        if self.spec.ledger:
-            out.append(
-                Append(self.journal.record("lost", self.name, permit, permit.pages, permit.micros, cause))
-            )
+        self._record("lost", permit, permit.pages, permit.micros, cause, out)
         out.append(Revoke(self.name, permit.worker, permit.id, permit.fence))
+
+    def _record(
+        self, kind: RecordKind, permit: Permit, pages: int, micros: int, code: str, out: list[Instruction]
+    ) -> None:
+        book = permit.book
+        if book is not None:
+            out.append(
+                Append(self.journal.record(book, kind, self.name, permit, pages, micros, code), book.name)
+            )
 
     def _silent(self, worker: Worker, now_ns: int, out: list[Instruction]) -> None:
         refusal = Refusal(
@@ -482,19 +491,3 @@ class Pool:
     def _over(self, worker: Worker, permit: Permit, now_ns: int) -> None:
         del worker.permits[permit.id]
         worker.end(permit.id, now_ns, self.spec.lease_ns)
-
-
-def _billed(permit: Permit, outcome: ev.Outcome) -> tuple[int, int]:
-    """Pages and micro-dollars that an answer stands for; what it does not say follows from its verdict."""
-    paid: tuple[Verdict, ...] = ("ok", "too-large")
-    pages = outcome.pages_billed
-    if pages is None:
-        pages = permit.pages if outcome.verdict in paid else 0
-    micros = outcome.micros_billed
-    if micros is None:
-        micros = (
-            -(-permit.micros * pages // permit.pages)
-            if permit.pages
-            else (permit.micros if outcome.verdict in paid else 0)
-        )
-    return pages, micros

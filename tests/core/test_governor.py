@@ -621,3 +621,35 @@ def test_who_holds_and_who_waits_can_be_asked():
 def test_what_is_no_event_is_a_type_error():
     with pytest.raises(TypeError):
         Governor().handle(ev.Event(0))
+
+
+def test_a_run_that_is_opened_again_counts_what_its_ledger_says_beyond_what_is_known():
+    stage = Stage()
+    stage.tell(ev.OpenLedger(0, "L", 1, 4, 7))
+    stage.tell(ev.OpenRun(0, "s", "june", spent=(5, 0, 2, 0), ledger="L"))
+    out = stage.tell(ev.Want(0, "s", "w", (ev.Waiter("p", 3),), run="june"))
+    (append,), (grant,) = of(Append, out), of(Grant, out)
+    assert (append.ledger, grant.ledger, append.record.sequence, grant.sequence, grant.fence) == (
+        "L",
+        "L",
+        8,
+        8,
+        5,
+    )
+    stage.tell(ev.Durable(1, 8, "L"))
+    stage.tell(ev.CloseRun(2, "s", "june"))
+    stage.tell(ev.OpenLedger(3, "L", 3, 9, 20))
+    stage.tell(ev.OpenRun(3, "s", "june", spent=(11, 0, 5, 0), ledger="L"))
+    for budget in stage.view().budgets:
+        assert (budget.pages_spent, budget.pages_reserved, budget.pages_at_risk) == (11, 3, 2)
+    (outcome,) = of(Append, stage.give_back(4, grant))
+    assert (outcome.record.epoch, outcome.record.sequence) == (3, 21)
+
+
+def test_a_run_can_not_change_its_ledger_while_it_is_open():
+    stage = Stage()
+    assert "'L' is not open" in of(Reject, stage.tell(ev.OpenRun(0, "s", "june", ledger="L")))[0].message
+    stage.tell(ev.OpenLedger(0, "L", 1, 0, 0))
+    stage.tell(ev.OpenRun(0, "s", "june", ledger="L"))
+    (rejected,) = of(Reject, stage.tell(ev.OpenRun(0, "s", "june")))
+    assert "is open with ledger 'L'" in rejected.message

@@ -75,10 +75,11 @@ class GovernorMachine(RuleBasedStateMachine):
         self.waiting: set[tuple[str, str]] = set()
         self.held: dict[tuple[str, str], Grant] = {}
         self.lapsed: list[Grant] = []
-        self.records: list = []
+        self.records: dict[str, list] = {"": [], "L": []}
         self.arrivals: list[tuple[int, str]] = []
         self.tell(ev.Register(0, "s", SPEC))
-        self.tell(ev.OpenRun(0, "s", "capped", budget=BudgetSpec(pages=40)))
+        self.tell(ev.OpenLedger(0, "L", 1, 0, 0))
+        self.tell(ev.OpenRun(0, "s", "capped", budget=BudgetSpec(pages=40), ledger="L"))
 
     # -- the wire ----------------------------------------------------------------------------------------------------
 
@@ -99,11 +100,14 @@ class GovernorMachine(RuleBasedStateMachine):
             elif isinstance(instruction, WakeAt):
                 self.wake_ns = instruction.at_ns
             elif isinstance(instruction, Append):
-                self.records.append(instruction.record)
-        if self.records:
-            durable = ev.Durable(self.now_ns, self.records[-1].sequence)
-            if not isinstance(event, ev.Durable):
-                self.tell(durable)
+                records = self.records[instruction.ledger]
+                records.append(instruction.record)
+                assert instruction.record.sequence == len(records), "a ledger has a gap"
+                assert (instruction.record.run == "capped") == (instruction.ledger == "L")
+        if not isinstance(event, ev.Durable):
+            for name, records in self.records.items():
+                if records:
+                    self.tell(ev.Durable(self.now_ns, records[-1].sequence, name))
 
     def _granted(self, grant: Grant) -> None:
         key = (grant.worker, grant.permit)
@@ -240,10 +244,12 @@ class GovernorMachine(RuleBasedStateMachine):
         self.spec = replace(self.spec, endpoints=(us, self.spec.endpoints[1]))
         self.tell(ev.Configure(self.now_ns, "s", self.spec))
 
-    @rule()
-    def the_disk_is_full_for_a_moment(self):
-        self.tell(ev.LedgerFailed(self.now_ns, "no space left"))
-        self.tell(ev.Durable(self.now_ns, self.records[-1].sequence if self.records else 0))
+    @rule(name=st.sampled_from(["", "L"]))
+    def the_disk_is_full_for_a_moment(self, name):
+        others = {key for key in self.waiting if (self.wanted[key].run == "capped") != (name == "L")}
+        self.tell(ev.LedgerFailed(self.now_ns, "no space left", name))
+        assert others <= self.waiting | set(self.held), "a run was refused for the ledger of another"
+        self.tell(ev.Durable(self.now_ns, len(self.records[name]), name))
 
     # -- what always holds -------------------------------------------------------------------------------------------
 
@@ -272,11 +278,14 @@ class GovernorMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_agrees_with_the_budget(self):
-        ledger = fold(self.records)
-        assert not ledger.ignored
-        project = view(self.governor, "s").budgets[0]
-        assert ledger.pages_billed == project.pages_spent
-        assert ledger.at_risk[0] == project.pages_reserved + project.pages_at_risk
+        ledgers = {name: fold(records) for name, records in self.records.items()}
+        assert not any(ledger.ignored for ledger in ledgers.values())
+        project, capped = view(self.governor, "s").budgets
+        assert sum(ledger.pages_billed for ledger in ledgers.values()) == project.pages_spent
+        at_risk = sum(ledger.at_risk[0] for ledger in ledgers.values())
+        assert at_risk == project.pages_reserved + project.pages_at_risk
+        assert ledgers["L"].pages_billed == capped.pages_spent
+        assert ledgers["L"].at_risk[0] == capped.pages_reserved + capped.pages_at_risk
 
     def teardown(self):
         self._everybody_is_served_in_the_end()
@@ -302,8 +311,9 @@ class GovernorMachine(RuleBasedStateMachine):
 
     def _every_prefix_of_the_ledger_is_a_possible_state(self):
         possible = reachable(UNIT, "new")
-        for length in range(0, len(self.records) + 1, max(1, len(self.records) // 8)):
-            assert all(unit.state in possible for unit in fold(self.records[:length]).units.values())
+        for records in self.records.values():
+            for length in range(0, len(records) + 1, max(1, len(records) // 8)):
+                assert all(unit.state in possible for unit in fold(records[:length]).units.values())
 
     def _no_kind_of_server_refuses(self):
         """Calls arrive at most a guard after their grant; the quota is that of the endpoint that nobody changed."""

@@ -29,8 +29,9 @@ EXAMPLES = (
     ev.WorkerJoined(1, "w"),
     ev.WorkerLost(1, "w"),
     ev.Timer(1, "s"),
+    ev.OpenLedger(1, "gs://b/run", 2, 7, 9),
     ev.Durable(1, 7),
-    ev.LedgerFailed(1, "full"),
+    ev.LedgerFailed(1, "full", "gs://b/run"),
     ev.Note(1, "s", "w", "r", "u", 3, "operation", 1, "operations/1"),
     ev.Restore(1, "s", "token", {"requests/us": {"used": [[1, 2]], "share_ppm": 3, "bursts": True}}),
 )

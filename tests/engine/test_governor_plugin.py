@@ -175,7 +175,7 @@ def test_a_new_governor_goes_on_where_the_ledger_of_the_last_one_ended(tmp_path)
         assert {b.run: b.pages_spent for b in view.budgets} == {"": 6, "june": 6}
         assert view.meters[0].used == 3  # the minute is still the same
         shell = made.scheduler.extensions[PLUGIN]
-        assert shell.governor._journal.epoch == 2
+        assert shell.governor._journal.books[""].epoch == 2
 
     cluster(first, ledger=str(tmp_path))
     cluster(second, ledger=str(tmp_path))
