@@ -20,13 +20,14 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from docdask.engine import graph, planning, work
+from docdask.engine import graph, planning, process, work
+from docdask.engine import job as jobs
 from docdask.engine import status as status_file
 from docdask.engine.clusters.calling import CallWorker
 from docdask.engine.graph import Branch
+from docdask.engine.job import Job, Tally
 from docdask.engine.pool import OnCluster, Pool, open_pool
 from docdask.engine.status import Amount, StatusWriter
-from docdask.engine.work import Job, Tally
 from docdask.errors import ClusterError, DocdaskError, EngineError, RunFailed, RunLocked, sentence
 from docdask.service import base
 from docdask.settings import Settings
@@ -93,11 +94,11 @@ def drive(
             passwords=passwords,
             storage_options=storage_options or {},
             engine_folder=base.folder(manifest.engine),
-            again=work.PASSING | (work.LIMITED if settings.raised else frozenset()),
+            again=jobs.PASSING | (jobs.LIMITED if settings.raised else frozenset()),
             **settings.limits,
         )
         # Before the first status: whoever sees that and wants the run to stop writes there after us.
-        run.write(work.SESSION, job.session.encode())
+        run.write(process.SESSION, job.session.encode())
         status = StatusWriter(run, {"engine": manifest.engine_id, "token": job.session})
         status.set("starting")
         try:
@@ -215,11 +216,11 @@ def _work_off(
         return 10**6  # an engine that waits: until its calls in flight are fed
 
     def idle() -> None:
-        if work.stopping(run, job.session):
+        if process.stopping(run, job.session):
             stop.set()
         if stop.is_set() and status.state == "running":
-            if work.whose(run) == job.session:
-                run.write(work.SESSION, work.STOP.encode())
+            if process.whose(run) == job.session:
+                run.write(process.SESSION, process.STOP.encode())
             status.set("stopping")
         if call_worker:
             call_worker.check()
@@ -245,7 +246,7 @@ def _progress_events(pool: Pool, session: str, progress: Any) -> Iterator[None]:
     def heard(event: tuple[float, dict[str, Any]]) -> None:
         _heard(progress, event[1])
 
-    topic = work.topic(session)
+    topic = jobs.topic(session)
     pool.client.subscribe_topic(topic, heard)
     try:
         yield

@@ -19,7 +19,7 @@ from dask import delayed
 from dask.delayed import Delayed
 
 from docdask.engine import work
-from docdask.engine.work import Job, Plain, Unit
+from docdask.engine.job import Job, Plain, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Branch:
 def build(
     job: Job, branch: Branch, *, waits: bool, resources: frozenset[str], calls: str = "call", attempt: int = 1
 ) -> Delayed:
-    """Delayed graph of one branch; its value is a :class:`~docdask.engine.work.Tally`.
+    """Delayed graph of one branch; its value is a :class:`~docdask.engine.job.Tally`.
 
     Parameters
     ----------

@@ -18,7 +18,8 @@ from typing import Any
 
 from docdask import errors
 from docdask.engine import status as status_file
-from docdask.engine import telling, work
+from docdask.engine import telling
+from docdask.engine.process import SESSION, STOP
 from docdask.errors import DocdaskError, RunFailed
 from docdask.store.run import RunDirectory
 
@@ -136,7 +137,7 @@ class RunHandle:
             self._process.terminate()
         elif self.running():
             # A driver that another process started may be a thread of somebody's notebook: no signal, but word.
-            self.run.write(work.SESSION, work.STOP.encode())
+            self.run.write(SESSION, STOP.encode())
         while wait and self.running():
             self._sleep()
         return self.status()

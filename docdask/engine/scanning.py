@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from docdask.engine.job import Hidden, Plain
 from docdask.engine.pool import Pool
-from docdask.engine.work import Hidden, Plain
 from docdask.intake.limits import Limits
 from docdask.intake.scan import LIMITED, scan_batch, to_inspect
 from docdask.model import Source

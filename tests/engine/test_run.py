@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 
 import docdask
-from docdask.engine import drive, graph, planning, work
+from docdask.engine import drive, graph, planning
 from docdask.engine import status as status_file
+from docdask.engine.job import Job
 from docdask.errors import RunLocked, RunMismatch, UsageError
 from docdask.service.base import Request
 from docdask.service.dummy import NothingEngine
@@ -220,7 +221,7 @@ def test_a_client_that_the_caller_has_is_used(pile, tmp_path, machine):
 def test_building_a_branch_computes_nothing_and_names_its_tasks(pile, tmp_path):
     plan = docdask.plan(pile, to=tmp_path / "run", engine=NOTHING, cluster="none")
     branch = next(planning.branches(RunDirectory.open(plan.url)))
-    job = work.Job("0badcafe", plan.url, NOTHING, {})
+    job = Job("0badcafe", plan.url, NOTHING, {})
     made = graph.build(job, branch, waits=False, resources=frozenset({"pdf"}))
     names = {str(key).split("-")[0] for key in made.dask}
     assert names == {"read", "recognise", "store", "tabulate"}

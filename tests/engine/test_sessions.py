@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import docdask
-from docdask.engine import planning, work
-from docdask.engine.work import Hidden, Job, Plain
+from docdask.engine import planning, process, work
+from docdask.engine.job import Hidden, Job, Plain
 from docdask.errors import DocumentError, EngineError, UsageError
 from docdask.service.base import Request
 from docdask.service.dummy import NothingEngine
@@ -31,7 +31,7 @@ class StopsAtOnce(NothingEngine):
 
     def recognise(self, request: Request) -> bytes:
         docdask.handle(self.url).stop(wait=False)
-        work._last_look.clear()
+        process._last_look.clear()
         return super().recognise(request)
 
 
@@ -85,7 +85,7 @@ def test_a_run_is_stopped_by_word_and_not_by_a_signal(pile, tmp_path):
 
 def test_tasks_of_a_driver_that_died_end_when_another_has_the_run(planned):
     run, branch = planned
-    run.write(work.SESSION, b"another")
+    run.write(process.SESSION, b"another")
     units = branch.pieces[0]
     orphan = work.recognise(job(run, "dead"), branch.partition, units, {})
     assert (orphan.units, orphan.stopped) == (0, True)

@@ -1,0 +1,324 @@
+"""One unit: read, recognised, tried again, and told with its facts.
+
+Rules:
+
+1. One bad document never ends a task: it gets a reason.
+2. What is wrong with the storage or with this process says nothing about the document, and ends the task.
+3. A unit that took its worker down before is told by a mark left behind, and set aside instead of tried for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import inspect
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from docdask.engine.job import Job, Tally, Tell, Unit
+from docdask.engine.process import worker_name
+from docdask.errors import DocumentError, StorageError, sentence
+from docdask.intake import prepare
+from docdask.intake.content_type import sniff
+from docdask.intake.limits import Limits
+from docdask.intake.reading import read as read_source
+from docdask.model import Facts
+from docdask.sandbox import SandboxClosed
+from docdask.service import base
+from docdask.store.run import RunDirectory
+
+#: Attempts at a unit before it is set aside.
+ATTEMPTS = 3
+#: Times that a unit may take its worker down before it is set aside.
+DEATHS = 2
+
+_PROGRESS_S = 1.0
+
+
+def stored(job: Job, run: RunDirectory, partition: int, units: Sequence[Unit]) -> set[str]:
+    """Ids of those units whose result is there and sound; of the task's own only, as a long document has many tasks."""
+    with run.results().mapping(partition) as results:
+        loaded = ((unit.unit_id, results.get(unit.unit_id)) for unit in units)
+        return {unit_id for unit_id, found in loaded if found and _settled(job, *found)}
+
+
+def _settled(job: Job, facts: Facts, document: bytes | None) -> bool:
+    """Whether nothing is to be done again: there is a Document, or a failure for good."""
+    return document is not None or (facts.permanent and facts.code not in job.again)
+
+
+def fetch(job: Job, unit: Unit) -> bytes:
+    """Bytes of a unit's file.
+
+    Raises
+    ------
+    DocumentError
+        If it can't be read, or is not the file that was planned.
+    """
+    content = read_source(unit.uri, job.storage_options or None)
+    if hashlib.sha256(content).hexdigest() != unit.sha256:
+        raise DocumentError(
+            "changed",
+            "the file changed after it was planned",
+            "run the same command again: it will be scanned anew",
+        )
+    return content
+
+
+def prepared(job: Job, unit: Unit, content: Any) -> base.Request:
+    """Request for a unit, its file decrypted and repaired; ``content`` as :func:`docdask.engine.work.read` gave it, or None."""
+    if isinstance(content, DocumentError):
+        raise content
+    if content is None:
+        content = fetch(job, unit)
+    mime_type = unit.mime_type
+    if unit.action:
+        content = prepare(content, unit.action, job.passwords, limits=Limits(**job.limits))
+        if mime_type.startswith("image/"):  # what was repaired is written anew, losslessly
+            mime_type = sniff(content)
+    return base.Request(unit.unit_id, unit.uri, content, mime_type, unit.page_range, limits=job.limits)
+
+
+class Tries:
+    """Attempts at one unit, and what an error in one of them means: the same for threads and coroutines.
+
+    ``for attempt in tries: with tries: …return…`` leaves when an attempt ends well. Afterwards :attr:`facts` tells why
+    none did.
+
+    Parameters
+    ----------
+    record
+        Writes the facts.
+    deaths
+        Times that the unit took its worker down.
+    """
+
+    def __init__(self, record: Record, deaths: int) -> None:
+        self._record, self._attempt, self._last = record, 0, Exception()
+        self._facts = record.failure(_killer(deaths), 0) if deaths >= DEATHS else None
+
+    def __iter__(self) -> Iterator[int]:
+        while self._facts is None and self._attempt < ATTEMPTS:
+            self._attempt += 1
+            self._record.start()
+            yield self._attempt
+
+    def __enter__(self) -> None:
+        """One attempt."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, DocumentError):
+            self._facts = self._record.failure(error, self._attempt)
+        elif isinstance(error, (StorageError, SandboxClosed)) or not isinstance(error, Exception):
+            return False  # nothing is known about the file
+        else:
+            self._last = error
+        return True
+
+    @property
+    def facts(self) -> Facts:
+        """Why the unit could not be done."""
+        return self._facts or self._record.failure(_gave_up(self._last), ATTEMPTS)
+
+
+def recognise(
+    job: Job, engine: base.Engine, unit: Unit, content: Any, queued_ns: int, deaths: int
+) -> tuple[Facts, bytes | None]:
+    """Facts and Document of a unit by an engine that computes; no Document if it can't be done."""
+    record = Record(maker_of(engine), unit, queued_ns)
+    tries = Tries(record, deaths)
+    noted = getattr(engine, "recognise_with_notes", None)
+    for attempt in tries:
+        with tries:
+            request = prepared(job, unit, content)
+            document, notes = noted(request) if noted else (engine.recognise(request), {})
+            return record.success(document, len(request.content), attempt, notes=notes), document
+    return tries.facts, None
+
+
+async def call(
+    job: Job, engine: base.Engine, unit: Unit, queued_ns: int, deaths: int
+) -> tuple[Facts, bytes | None]:
+    """The same by an engine that waits."""
+    record = Record(maker_of(engine), unit, queued_ns)
+    tries = Tries(record, deaths)
+    for attempt in tries:
+        with tries:
+            request = await prepared_async(job, unit)
+            record.start()
+            document, notes = await _answer(engine, request)
+            return record.success(document, len(request.content), attempt, notes=notes), document
+    return tries.facts, None
+
+
+async def prepared_async(job: Job, unit: Unit) -> base.Request:
+    """:func:`prepared`, beside the loop where it takes long.
+
+    Small files are in the page cache or one round trip away; a thread each would cost more than it saves on a local
+    disk, and a remote source is waited for off the loop.
+    """
+    return await asyncio.to_thread(prepared, job, unit, None) if _slow(unit) else prepared(job, unit, None)
+
+
+async def _answer(engine: Any, request: base.Request) -> tuple[bytes, dict[str, Any]]:
+    noted = getattr(engine, "recognise_with_notes", None)
+    answer = noted(request) if noted else engine.recognise(request)
+    found = await answer if inspect.isawaitable(answer) else answer
+    return found if noted else (found, {})
+
+
+def _slow(unit: Unit) -> bool:
+    return bool(unit.action) or unit.size_bytes > 2**20 or not (unit.uri.startswith(("/", "file://")))
+
+
+def _gave_up(error: Exception) -> DocumentError:
+    return DocumentError(
+        "engine-failed",
+        f"the engine failed on it {ATTEMPTS} times: {sentence(error)}",
+        "look at the document; if it is sound, report the message with the engine's version",
+    )
+
+
+def _killer(deaths: int) -> DocumentError:
+    return DocumentError(
+        "killed-worker",
+        f"its worker died {deaths} times while it was being recognised, most likely of memory",
+        "split the document or scan it at a lower resolution",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who recognises, as the table ``calls`` names it."""
+
+    engine: str
+    """``name/version``."""
+    processor: str
+    version: str
+
+
+def maker_of(engine: base.Engine) -> Maker:
+    """Names of an engine."""
+    return Maker(
+        base.engine_id(engine),
+        getattr(engine, "processor", engine.name),
+        getattr(engine, "processor_version", engine.version),
+    )
+
+
+class Record:
+    """Times one unit and writes its facts."""
+
+    def __init__(self, maker: Maker, unit: Unit, queued_ns: int) -> None:
+        self.maker, self.unit, self.queued_ns = maker, unit, queued_ns
+        self.start()
+
+    def start(self) -> None:
+        """Begin now."""
+        self._started_ns, self._clock = time.time_ns(), time.perf_counter()
+
+    def success(self, document: bytes, request_bytes: int, attempt: int, **more: Any) -> Facts:
+        """Facts of a unit that was recognised; ``more`` are fields of :class:`docdask.model.Facts`."""
+        seconds = more.pop("seconds", None)
+        return self._facts("OK", attempt, request_bytes, len(document), seconds, more)
+
+    def failure(self, error: DocumentError, attempt: int, *, permanent: bool = True) -> Facts:
+        """Facts of one that was not."""
+        more = {"reason": error.message, "remedy": error.remedy, "permanent": permanent}
+        return self._facts(error.code, attempt, self.unit.size_bytes, 0, None, more)
+
+    def _facts(
+        self,
+        code: str,
+        attempt: int,
+        request_bytes: int,
+        response_bytes: int,
+        seconds: float | None,
+        more: dict[str, Any],
+    ) -> Facts:
+        return Facts(
+            unit_id=self.unit.unit_id,
+            document_id=self.unit.document_id,
+            first_page=self.unit.first_page,
+            pages=self.unit.pages,
+            engine=self.maker.engine,
+            processor=self.maker.processor,
+            processor_version=self.maker.version,
+            worker=worker_name(),
+            attempt=attempt,
+            queued_at_ns=self.queued_ns,
+            started_at_ns=self._started_ns,
+            ended_at_ns=time.time_ns(),
+            seconds=time.perf_counter() - self._clock if seconds is None else seconds,
+            request_bytes=request_bytes,
+            response_bytes=response_bytes,
+            code=code,
+            **more,
+        )
+
+
+def put(run: RunDirectory, partition: int, facts: Facts, document: bytes | None, tally: Tally) -> None:
+    """Store what became of a unit, and count it."""
+    run.results().put(partition, facts, document)
+    tally.units += 1
+    tally.seconds += facts.seconds
+    if document is None:
+        tally.failed += 1
+    else:
+        tally.pages += facts.pages
+
+
+def _mark(partition: int, unit: Unit) -> str:
+    return f"marks/{partition:05d}-{unit.unit_id}.json"
+
+
+def deaths_of(run: RunDirectory, partition: int, unit: Unit, *, careful: bool) -> int | None:
+    """Times this unit was begun and never ended; None while no worker has died in this branch: nobody counts then."""
+    return int((run.read_json(_mark(partition, unit)) or {}).get("times", 0)) if careful else None
+
+
+@contextlib.contextmanager
+def marked(run: RunDirectory, partition: int, unit: Unit, deaths: int | None) -> Iterator[int | None]:
+    """Leave a mark for as long as the unit is worked on, when ``deaths`` are counted.
+
+    Only a process that dies leaves it there; an error, or a worker that is asked to go, is not the unit's doing.
+    """
+    if deaths is None:
+        yield None
+        return
+    run.write_json(_mark(partition, unit), {"times": deaths + 1})
+    try:
+        yield deaths
+    except BaseException:
+        run.write_json(_mark(partition, unit), {"times": deaths})
+        raise
+    with contextlib.suppress(FileNotFoundError):
+        run.fs.rm(run.path(_mark(partition, unit)))
+
+
+class Reporter:
+    """Tells how far the task is, at most once a second."""
+
+    def __init__(self, job: Job, partition: int, units: Sequence[Unit], tell: Tell) -> None:
+        self.job, self.partition, self.tell, self.last = job, partition, tell, time.monotonic()
+        # The tasks of a branch have no unit in common, and a task that is tried again has the same ones.
+        self.task = units[0].unit_id if units else ""
+
+    def __call__(self, tally: Tally, *, last: bool = False) -> None:
+        """Tell, if it is time or the ``last`` word."""
+        now = time.monotonic()
+        if not last and now - self.last < _PROGRESS_S:
+            return
+        self.last = now
+        self.tell(
+            self.job,
+            {
+                "partition": self.partition,
+                "task": self.task,
+                "pages": tally.pages,
+                "units": tally.units,
+            },
+        )
