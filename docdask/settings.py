@@ -6,14 +6,20 @@ environment, arguments.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from docdask.errors import StorageError, UsageError
 
+#: The file that both settings and the configuration of Document AI stand in.
+FILE = "docdask.toml"
+#: What may stand at its top: settings, and what :mod:`docdask.configuration` reads.
+_TABLES = ("docdask", "documentai", "routes", "escalate_below")
 #: Settings that limit a call; 0 is no limit that anything could keep.
 _LIMITS = frozenset({"timeout_s", "memory_mib"})
 
@@ -84,23 +90,73 @@ def load(**arguments: Any) -> Settings:
     """
     known = {field.name: field for field in fields(Settings)}
     found: dict[str, Any] = {}
-    path = Path("docdask.toml")
-    if path.is_file():
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8")).get("docdask", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"docdask.toml can't be read: {error}", "correct it or move it away") from error
-        unknown = sorted(set(table) - set(known))
-        if unknown:
-            raise UsageError(
-                f"docdask.toml sets {', '.join(unknown)}, which nothing reads", f"known: {', '.join(known)}"
-            )
-        found.update(table)
+    table = read_file().get("docdask", {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{FILE} has docdask = {table!r}", "write it as a table: [docdask]")
+    refuse_unknown(table, known, FILE)
+    found.update(table)
     found.update(
         {name: os.environ[key] for name in known if (key := f"DOCDASK_{name.upper()}") in os.environ}
     )
     found.update({name: value for name, value in arguments.items() if value is not None})
     return replace(Settings(), **{name: _value(name, value) for name, value in found.items()})
+
+
+def read_file(path: Path | None = None) -> dict[str, Any]:
+    """Read ``docdask.toml``.
+
+    Parameters
+    ----------
+    path
+        Another file than the one in the working directory; it must be there.
+
+    Returns
+    -------
+    dict
+        Its tables; none if there is no file.
+
+    Raises
+    ------
+    UsageError
+        If it is no TOML, or has a table that nothing reads.
+    """
+    place = path or Path(FILE)
+    if path is None and not place.is_file():
+        return {}
+    try:
+        found = tomllib.loads(place.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{place} can't be read: {error}", "correct it or move it away") from error
+    except OSError as error:
+        raise UsageError(
+            f"{place} can't be read: {error.strerror or error}", "name a file that you can read"
+        ) from error
+    refuse_unknown(found, _TABLES, str(place))
+    return found
+
+
+def refuse_unknown(found: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse names that nothing reads, with the nearest one that is read.
+
+    Raises
+    ------
+    UsageError
+        If one of ``found`` is not among ``known``.
+    """
+    names = list(known)
+    unknown = sorted(set(found) - set(names))
+    if not unknown:
+        return
+    near = nearest(unknown[0], names)
+    raise UsageError(
+        f"{where} sets {', '.join(unknown)}, which nothing reads",
+        (f"did you mean {near}? " if near else "") + f"known: {', '.join(names)}",
+    )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that ``name`` was probably meant to be; empty if none is near."""
+    return next(iter(difflib.get_close_matches(name.lower(), list(known), n=1)), "")
 
 
 def _value(name: str, value: Any) -> Any:
