@@ -132,12 +132,12 @@ def split(document: Any, ranges: Sequence[PageRange]) -> list[Any]:
     MergeError
         If the ranges are not the document's pages, or its text does not follow its pages.
     """
-    numbers = _numbers(document, 1)
+    numbers = page_numbers(document, 1)
     wanted = [number for span in ranges for number in range(span.first, span.last + 1)]
     if wanted != numbers:
         odd = tuple(sorted(set(wanted) ^ set(numbers)))
         raise MergeError(
-            f"the ranges {', '.join(map(str, ranges))} are not the document's pages {_listed(numbers)}", odd
+            f"the ranges {', '.join(map(str, ranges))} are not the document's pages {listed(numbers)}", odd
         )
     firsts = [0]
     for span in ranges:
@@ -201,8 +201,8 @@ def _leads(descriptor: Any, above: frozenset[str]) -> bool:
     )
 
 
-def _numbers(document: Any, first: int) -> list[int]:
-    """Page numbers; a page without one follows the page before it."""
+def page_numbers(document: Any, first: int) -> list[int]:
+    """Numbers of a Document's pages; a page without one follows the page before it."""
     numbers: list[int] = []
     for page in document.pages:
         numbers.append(page.page_number or (numbers[-1] + 1 if numbers else first))
@@ -211,12 +211,12 @@ def _numbers(document: Any, first: int) -> list[int]:
 
 def _span(part: Any) -> PageRange:
     """Pages of a part by its own numbers."""
-    numbers = _numbers(part, 1)
+    numbers = page_numbers(part, 1)
     if not numbers:
         raise MergeError("a part has no pages; say which pages it stands for")
     if numbers != list(range(numbers[0], numbers[-1] + 1)):
         raise MergeError(
-            f"a part has the pages {_listed(numbers)}, which do not follow each other", tuple(numbers)
+            f"a part has the pages {listed(numbers)}, which do not follow each other", tuple(numbers)
         )
     return PageRange(numbers[0], numbers[-1])
 
@@ -225,31 +225,31 @@ def _check_spans(spans: list[PageRange]) -> None:
     for before, after in pairwise(spans):
         if after.first > before.last + 1:
             missing = tuple(range(before.last + 1, after.first))
-            raise MergeError(f"pages {_listed(missing)} are missing between {before} and {after}", missing)
+            raise MergeError(f"pages {listed(missing)} are missing between {before} and {after}", missing)
         if after.first <= before.last:
             twice = tuple(range(after.first, min(before.last, after.last) + 1))
-            raise MergeError(f"pages {_listed(twice)} are in both {before} and {after}", twice)
+            raise MergeError(f"pages {listed(twice)} are in both {before} and {after}", twice)
 
 
 def _number(part: Any, span: PageRange) -> None:
     """Number the pages of a part where they are not, and check that they are those of its range."""
     if not part.pages:
         return  # a processor that gives blocks instead of pages
-    numbers = _numbers(part, span.first)
+    numbers = page_numbers(part, span.first)
     wanted = range(span.first, span.last + 1)
     if numbers != list(wanted):
         missing, odd = sorted(set(wanted) - set(numbers)), sorted(set(numbers) - set(wanted))
         what = (
-            f"lacks pages {_listed(missing)}"
+            f"lacks pages {listed(missing)}"
             if missing
-            else f"has pages {_listed(odd or numbers)} out of place"
+            else f"has pages {listed(odd or numbers)} out of place"
         )
         raise MergeError(f"the part for pages {span} {what}", tuple(missing or odd))
     for page, number in zip(part.pages, numbers, strict=True):
         page.page_number = number
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def listed(numbers: Sequence[int]) -> str:
     """``1-3, 7`` for 1, 2, 3, 7."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -262,7 +262,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def _make_unique(part: Any, taken: dict[str, set[str]], first_page: int) -> None:
     """Rename the ids of ``part`` that are taken, in place, and take all of its ids."""
-    uses = list(_id_uses(part))
+    uses = list(id_uses(part))
     for namespace in _IDS.values():
         used = taken.setdefault(namespace, set())
         own = {
@@ -280,10 +280,10 @@ def _make_unique(part: Any, taken: dict[str, set[str]], first_page: int) -> None
             # A reference to an id that this part does not have is to another part's, and stays.
             for space, _, message, name, values in uses:
                 if space == namespace:
-                    _set(message, name, [renamed.get(value, value) for value in values])
+                    set_ids(message, name, [renamed.get(value, value) for value in values])
 
 
-def _id_uses(part: Any) -> Iterator[tuple[str, bool, Any, str, list[str]]]:
+def id_uses(part: Any) -> Iterator[tuple[str, bool, Any, str, list[str]]]:
     """Every place that has an id or refers to one: namespace, whether it is the id itself, message, field, values."""
     stack = [item for name in _WITH_IDS if (value := getattr(part, name, None)) for item in _items(value)]
     while stack:
@@ -303,7 +303,8 @@ def _items(value: Any) -> Sequence[Any]:
     return list(value) if hasattr(value, "add") else [value]
 
 
-def _set(message: Any, name: str, values: list[str]) -> None:
+def set_ids(message: Any, name: str, values: list[str]) -> None:
+    """Write the ids or references of one field, as :func:`id_uses` gave it."""
     if isinstance(getattr(message, name), str):
         setattr(message, name, values[0])
     else:
