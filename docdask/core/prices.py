@@ -7,12 +7,14 @@ successful retries cost again. What comes out is an estimate, not a bill: discou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from docdask.core.limits import Origin
+from docdask.errors import UsageError
 
 NANO_USD = 1_000_000_000
 
@@ -87,6 +89,34 @@ HOSTING_NANO_USD_PER_HOUR = round(0.05 * NANO_USD)
 def price_of(processor_type: str, prices: Mapping[str, Price] = PRICES) -> Price:
     """Price of a processor type; an unknown type is priced as a custom extractor, the dearest per page."""
     return prices.get(processor_type) or prices["CUSTOM_EXTRACTION_PROCESSOR"]
+
+
+def price_list(changes: Mapping[str, float]) -> Mapping[str, Price]:
+    """:data:`PRICES` with some of them agreed otherwise.
+
+    Parameters
+    ----------
+    changes
+        Processor type → dollars for 1,000 pages, for ten pages or for a document, as the type is counted; for all units
+        of the month but the free ones.
+
+    Raises
+    ------
+    UsageError
+        If a type has no price, or a price is no amount of money.
+    """
+    changed = dict(PRICES)
+    for processor_type, usd in changes.items():
+        known = PRICES.get(processor_type)
+        if known is None:
+            raise UsageError(f"no price of {processor_type!r} is known", f"types: {', '.join(PRICES)}")
+        if not (math.isfinite(usd) and usd >= 0):
+            raise UsageError(f"the price of {processor_type} can't be {usd}", "give dollars, 0 or more")
+        each = round(usd * NANO_USD / (1000 if known.unit == "page" else 1))
+        free = tuple(tier for tier in known.tiers[:-1] if tier[1] == 0)[:1]
+        start = known.tiers[1][0] if free else 0
+        changed[processor_type] = replace(known, tiers=(*free, (start, each)), origin=Origin("your own", ""))
+    return MappingProxyType(changed)
 
 
 def tier_cost(tiers: tuple[tuple[int, int], ...], used_units: int, units: int) -> int:

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from docdask.core.limits import DEFAULT_BOOK, LOCATIONS, LimitBook, ProcessorLimits
+from docdask.core.prices import Price, price_list
 from docdask.errors import UsageError
 
 #: How a document is sent. ``auto``: the plan decides between ``online`` and ``batch``.
@@ -186,6 +187,8 @@ class Configuration:
     """Processor type → pages billed already this month."""
     free_pages: int | None = None
     """Free OCR pages of the month that are left; None: all that ``used_pages`` leaves."""
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """Prices that you agreed on, see :func:`docdask.core.prices.price_list`."""
     residency: tuple[str, ...] = ()
     """Locations that data may go to; empty: all in which processors are configured."""
     period_s: float = 60.0
@@ -210,6 +213,7 @@ class Configuration:
                 f"quota_share = {self.quota_share} is outside 0 to 1", "use 1.0 for the whole quota"
             )
         _ = self.book  # an override that names nothing is an error now, not at the first call
+        _ = self.price_list
 
     def _check(self, route: Route) -> None:
         needs = route.engine == "documentai" or route.escalate_below > 0
@@ -237,6 +241,11 @@ class Configuration:
     def book(self) -> LimitBook:
         """Limits and quotas that hold for this project."""
         return DEFAULT_BOOK.override(self.limits)
+
+    @property
+    def price_list(self) -> Mapping[str, Price]:
+        """Prices that hold for this project."""
+        return price_list(self.prices)
 
     def route(self, facts: Facts) -> Route:
         """Way of a document: what its source list says, else the first route that matches.
