@@ -1,0 +1,44 @@
+"""Who calls: Application Default Credentials, looked up once a process.
+
+Rules: a service account signs its own tokens, as Google's clients have it, so no token server is needed; all others get
+their first token here, so that a bad one is told before a call is made. An emulator needs none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docdask.service.errors import classify
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+def load() -> Any:
+    """Credentials of ``google.auth``, ready to use. Blocks, up to some ten seconds where nobody is signed in.
+
+    Raises
+    ------
+    CredentialsError
+        One sentence with its remedy: no credentials, a wrong or missing key file, expired, refused.
+    ServiceError
+        If the network is to blame.
+    """
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+    from google.oauth2 import service_account
+
+    try:
+        credentials, _ = google.auth.default(scopes=[SCOPE])
+        if isinstance(credentials, service_account.Credentials):
+            return credentials.with_always_use_jwt_access(True)
+        if not credentials.valid:
+            credentials.refresh(_request())
+    except (GoogleAuthError, ValueError, OSError) as error:
+        raise classify(error, source="credentials") from error
+    return credentials
+
+
+def _request() -> Any:
+    from google.auth.transport.requests import Request
+
+    return Request()
