@@ -164,11 +164,9 @@ def _gather(
 def _configuration(given: _Given) -> Configuration:
     values = given.values
     bare = given.emulated and not given.processors and "=" not in str(values.get("processor", ""))
-    if given.emulated:
-        values.setdefault("project", EMULATED_PROJECT)
-        values.setdefault("location", EMULATED_LOCATION)
+    fallback = (EMULATED_PROJECT, EMULATED_LOCATION) if given.emulated else ("", "")
     scope = Scope(
-        given.where, values.get("project", ""), values.get("location", ""), given.file, given.override,
+        given.where, values.get("project") or fallback[0], values.get("location") or fallback[1], given.file, given.override,
         emulated=given.emulated, own=given.own,
     )  # fmt: skip
     processors = {alias: read_processor(alias, row, scope) for alias, row in given.processors.items()}

@@ -188,7 +188,7 @@ def _place(text: str, location: str, version: str, scope: Scope, where: str) -> 
     if "/" in name:
         parts = name.split("/")
         place = Place(location or (parts[3] if len(parts) == 6 else ""), name, version)
-        _same_project(place.project, scope.project, where)
+        _same_project(place.project, scope, where)
         return place
     said = location or str(scope.file.get("location", "")) or scope.location
     project = str(scope.file.get("project", "")) or scope.project
@@ -205,13 +205,14 @@ def _place(text: str, location: str, version: str, scope: Scope, where: str) -> 
             f"{where}: to which project does processor {name} belong?",
             "set project there, DOCDASK_PROJECT or GOOGLE_CLOUD_PROJECT; the console shows the id at the top",
         )
-    _same_project(project, scope.project, where)
+    _same_project(project, scope, where)
     return Place(said, f"projects/{project}/locations/{said}/processors/{name}", version)
 
 
-def _same_project(there: str, wanted: str, where: str) -> None:
+def _same_project(there: str, scope: Scope, where: str) -> None:
     """Refuse a processor of another project: its calls would be billed elsewhere. A number says nothing about an id."""
-    if wanted and there != wanted and not there.isdigit() and not wanted.isdigit():
+    wanted = scope.project
+    if wanted and not scope.emulated and there != wanted and not there.isdigit() and not wanted.isdigit():
         raise UsageError(
             f"{where} is in project {there}, and {wanted} was asked for",
             f"give --project {there}, or run docdask init --project {wanted} for processors of its own",

@@ -138,6 +138,27 @@ class Registry:
         self.put(processor)
         return processor
 
+    def declare(self, project: str, location: str, processor_id: str, kind: str, version: str = "") -> None:
+        """See to it that a processor is there, of this type and with this version as its default.
+
+        Parameters
+        ----------
+        project, location, processor_id
+            Of its resource name.
+        kind
+            ``OCR_PROCESSOR`` …
+        version
+            Id of a version; empty for those that the type has.
+        """
+        found = self.get(project, location, processor_id)
+        if found is None or found.type != kind:
+            found = Processor(project_number(project), location, processor_id, kind, processor_id)
+        if version and found.version(version) is None:
+            found.versions = (*found.versions, (version, version, "custom"))
+        if version:
+            found.default_version = found.version(version) or version
+        self.put(found)
+
     def put(self, processor: Processor) -> None:
         """Store a processor that was changed, created or read back."""
         self._changed[processor.project, processor.location, processor.id] = processor

@@ -48,6 +48,9 @@ class Backend:
         self.restored: list[dict[str, Any]] = []
         """Operations that were read back, newest record of each; :class:`Batches` takes them over."""
         self.clock = Clock(config.speed, self._restore())
+        for name, kind, version in config.processors:
+            _, project, _, location, _, processor_id = name.split("/")
+            self.service.registry.declare(project, location, processor_id, kind, version)
         for bucket in config.buckets:
             if bucket not in {name for name, _, _ in self.objects.buckets()}:
                 self.objects.create_bucket(bucket, {}, self.clock.now_ns())
@@ -171,6 +174,18 @@ class Backend:
             "quotas": self.service.quotas.in_use(now_ns),
             "at_ns": now_ns,
             "rows": self.ledger.rows,
+        }
+
+    def limits(self) -> dict[str, Any]:
+        """Quotas by region, what was changed of the book, and how fast a minute passes."""
+        book = self.config.server.limits
+        return {
+            "quotas": {
+                name: {region: book.quota(name, region) for region in ("us", "eu", "single")}
+                for name in book.quotas
+            },
+            "overrides": dict(book.overrides),
+            "speed": self.config.speed,
         }
 
     async def close(self) -> None:

@@ -9,10 +9,13 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import shlex
 import signal
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +89,14 @@ def addresses_file() -> Path:
 )
 @click.option("--bucket", multiple=True, help="Bucket that exists from the start. (repeatable)")
 @click.option(
+    "--processor",
+    "processors",
+    multiple=True,
+    metavar="NAME=TYPE",
+    help="Processor that exists besides the pre-made: projects/P/locations/L/processors/ID=OCR_PROCESSOR@VERSION. "
+    "(repeatable)",
+)
+@click.option(
     "--switch",
     "switches",
     multiple=True,
@@ -98,6 +109,11 @@ def addresses_file() -> Path:
 @click.option("--deny", multiple=True, metavar="PERMISSION", help="Permission that nobody has. (repeatable)")
 @click.option("--seed", default=0, show_default=True, help="Of faults and latency.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds that calls get to end after SIGTERM.")
+@click.option(
+    "--attached",
+    is_flag=True,
+    help="End when standard input ends: for a program that starts one of its own.",
+)
 @click.option(
     "--proxy-port",
     type=int,
@@ -115,14 +131,21 @@ def addresses_file() -> Path:
 def emulator_command(context: click.Context, /, **options: Any) -> None:
     """Run Google Document AI on this machine: gRPC, REST, Cloud Storage, quotas, faults and books."""
     if context.invoked_subcommand is None:
-        asyncio.run(_run(_config(options)))
+        attached = options.pop("attached")
+        asyncio.run(_run(_config(options), attached=attached))
 
 
 def _config(options: dict[str, Any]) -> EmulatorConfig:
     from docdask.core.limits import DEFAULT_BOOK
     from docdask.core.server import ServerSettings, make_faults, make_window
     from docdask.errors import UsageError
-    from docdask.service.emulator.config import EmulatorConfig, parse_latency, parse_quotas, parse_switches
+    from docdask.service.emulator.config import (
+        EmulatorConfig,
+        parse_latency,
+        parse_processors,
+        parse_quotas,
+        parse_switches,
+    )
 
     if not options["speed"] > 0:
         raise UsageError(f"--speed can't be {options['speed']:g}", "give a number above 0")
@@ -135,12 +158,13 @@ def _config(options: dict[str, Any]) -> EmulatorConfig:
     config = EmulatorConfig(
         grpc_port=options["grpc_port"], http_port=options["http_port"], host=options["host"], proxy_port=options["proxy_port"], server=server,
         seed=options["seed"], speed=options["speed"], ocr=options["ocr"], state=options["state"], buckets=options["bucket"],
+        processors=parse_processors(options["processors"]),
         tls_cert=options["tls_cert"], tls_key=options["tls_key"], grace_s=options["grace"],
     )  # fmt: skip
     return replace(config, threads=options["threads"]) if options["threads"] else config
 
 
-async def _run(config: EmulatorConfig) -> None:
+async def _run(config: EmulatorConfig, *, attached: bool = False) -> None:
     from docdask.service.emulator import serve
 
     stop = asyncio.Event()
@@ -148,19 +172,40 @@ async def _run(config: EmulatorConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends asyncio.run
             loop.add_signal_handler(number, stop.set)
+    if attached:
+        _watch_input(lambda: loop.call_soon_threadsafe(stop.set))
     emulator = await serve(config)
     line = json.dumps(emulator.addresses())
-    file = addresses_file()
-    with contextlib.suppress(OSError):
-        file.write_text(line)
+    file = None if attached else addresses_file()  # `env` is for those that people start
+    if file is not None:
+        with contextlib.suppress(OSError):
+            file.write_text(line)
     print(line, flush=True)
     try:
         await stop.wait()
     finally:
         await emulator.stop()
         with contextlib.suppress(OSError):
-            if file.read_text() == line:
+            if file is not None and file.read_text() == line:
                 file.unlink()
+
+
+def _watch_input(ended: Callable[[], Any]) -> None:
+    """Call ``ended`` when standard input ends, as it does when whoever holds the other end goes, however that was.
+
+    A process that the parent forked may hold that end too: the parent's own end counts as well.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while os.getppid() == parent:
+                if select.select([0], [], [], 1.0)[0] and not os.read(0, 4096):
+                    break
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            ended()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 @emulator_command.command()

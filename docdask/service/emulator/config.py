@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from docdask.core.limits import LOCATIONS, PROCESSOR_LIMITS
 from docdask.core.server import ServerSettings, Switches, make_faults
 from docdask.core.server.latency import NAMED, SECOND_NS, Latency
 from docdask.errors import UsageError
+
+_PROCESSOR = re.compile(rf"projects/[^/]+/locations/({'|'.join(LOCATIONS)})/processors/[^/:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class EmulatorConfig:
     """Folder that keeps processors, operations, objects and books; None for memory and a temporary folder."""
     buckets: tuple[str, ...] = ()
     """Buckets that exist from the start."""
+    processors: tuple[tuple[str, str, str], ...] = ()
+    """Processors that exist from the start, besides the pre-made: resource name, type, version (empty: of the type)."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     grace_s: float = 30.0
@@ -111,6 +117,27 @@ def parse_switches(texts: Sequence[str]) -> Switches:
             allowed = ", ".join(choices) or {bool: "true, false", int: "a whole number"}.get(kind, "a text")
             raise UsageError(f"{name} can't be {value!r}", f"use {allowed}")
     return Switches(**found)
+
+
+def parse_processors(texts: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+    """Processors of a command line: ``projects/P/locations/L/processors/ID=TYPE``, then ``@VERSION``.
+
+    Raises
+    ------
+    UsageError
+        If one is none.
+    """
+    found = []
+    for text in texts:
+        name, mark, rest = text.partition("=")
+        kind, _, version = rest.partition("@")
+        if not mark or kind not in PROCESSOR_LIMITS or not _PROCESSOR.fullmatch(name):
+            raise UsageError(
+                f"--processor {text!r} is no processor",
+                f"write projects/P/locations/L/processors/ID=TYPE, with one of {', '.join(PROCESSOR_LIMITS)}",
+            )
+        found.append((name, kind, version))
+    return tuple(found)
 
 
 def parse_latency(text: str) -> Latency:

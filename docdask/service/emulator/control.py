@@ -1,4 +1,4 @@
-"""The emulator's own calls: ``/emulator/stats``, ``/calls``, ``/reset``, ``/faults``, ``/profiles`` and the status page.
+"""The emulator's own calls: ``/emulator/stats``, ``/limits``, ``/calls``, ``/reset``, ``/faults``, ``/profiles`` and the status page.
 
 They are not part of Document AI, need no credentials, and are in nobody's books.
 """
@@ -35,6 +35,8 @@ class Control:
                     return self._page()
                 case "GET", "/emulator/stats":
                     return Reply.json(self._backend.stats())
+                case "GET", "/emulator/limits":
+                    return Reply.json(self._backend.limits())
                 case "GET", "/emulator/calls":
                     return self._calls(asked.query)
                 case "GET", "/emulator/faults" | "/emulator/profiles":
