@@ -88,6 +88,11 @@ DOCUMENTAI = (
         "true without limits, else false",
     ),
     Key("limits", "table", "Quotas and limits of the project, see below.", "those of a new project"),
+    Key(
+        "prices", "table",
+        "Processor type = dollars that you agreed on: for 1,000 pages, for ten pages or for a document, as the type is counted.",
+        "Google's list", "US dollars", least=0,
+    ),
     Key("processors", "table", "Alias = processor, see below."),
 )  # fmt: skip
 

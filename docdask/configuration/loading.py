@@ -8,7 +8,7 @@ named by somebody.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,7 @@ def _configuration(given: _Given) -> Configuration:
         quota_share=values.get("quota_share", 1.0 if given.emulated else 0.9),
         used_pages=_used_pages(values.get("used_pages", {}), processors, given.where),
         free_pages=values.get("free_pages"),
+        prices=_prices(values.get("prices", {}), processors, given.where),
         residency=tuple(values.get("residency", ())),
         period_s=_period_s(given),
         emulated=given.emulated,
@@ -254,13 +255,33 @@ def _staging(url: str) -> str:
 
 def _used_pages(table: Mapping[str, Any], processors: Mapping[str, Processor], where: str) -> dict[str, int]:
     found: dict[str, int] = {}
-    for name, pages in table.items():
-        place = f"{where}: [documentai] used_pages {name}"
-        kind = processors[name].processor_type if name in processors else require_type(name, place)
+    for kind, pages, place in _by_type(table, processors, f"{where}: [documentai] used_pages"):
         if isinstance(pages, bool) or not isinstance(pages, int) or pages < 0:
             raise UsageError(f"{place} = {pages!r} is no number of pages", "give a whole number from 0 on")
         found[kind] = found.get(kind, 0) + pages
     return found
+
+
+def _prices(table: Mapping[str, Any], processors: Mapping[str, Processor], where: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for kind, usd, place in _by_type(table, processors, f"{where}: [documentai.prices]"):
+        if isinstance(usd, bool) or not isinstance(usd, int | float):
+            raise UsageError(f"{place} = {usd!r} is no price", "give US dollars as a number")
+        found[kind] = float(usd)
+    return found
+
+
+def _by_type(
+    table: Mapping[str, Any], processors: Mapping[str, Processor], where: str
+) -> Iterator[tuple[str, Any, str]]:
+    """Processor type, value and place of each row; a type may be named by the alias of a processor."""
+    for name, value in table.items():
+        place = f"{where} {name}"
+        yield (
+            processors[name].processor_type if name in processors else require_type(name, place),
+            value,
+            place,
+        )
 
 
 def _period_s(given: _Given) -> float:

@@ -137,7 +137,7 @@ def with_options(processor: Processor, options: Mapping[str, Any], scope: Scope)
 
 
 def field_mask(text: str, where: str) -> str:
-    """Mask, as the API takes it: fields of the document, or of its pages, nothing deeper.
+    """Mask, as the API takes it: fields of the document, or of its pages, nothing deeper; ``*`` is everything.
 
     Raises
     ------
@@ -145,6 +145,8 @@ def field_mask(text: str, where: str) -> str:
         If it goes deeper.
     """
     paths = [path.strip() for path in text.split(",") if path.strip()]
+    if paths == ["*"]:
+        return "*"
     for path in paths:
         parts = path.split(".")
         if not all(parts) or len(parts) > 2 or (len(parts) == 2 and parts[0] != "pages"):

@@ -45,6 +45,10 @@ online_requests.us = 250
 "online_requests.eu.OCR_PROCESSOR" = 600
 batch_operations = 10
 
+[documentai.prices]
+bills = 0.08
+ocr = 1.2
+
 [[routes]]
 kind = "invoice"
 processor = "bills"
@@ -96,6 +100,7 @@ def test_everything_in_a_file_arrives(file):
     assert found.book.quota("online_requests", "us", "OCR_PROCESSOR") == 250
     assert found.book.quota("online_requests", "eu", "OCR_PROCESSOR") == 600
     assert found.book.quota("batch_operations", "eu") == 10
+    assert found.prices == {"INVOICE_PROCESSOR": 0.08, "OCR_PROCESSOR": 1.2}
     assert not found.assumed
     assert not found.emulated
     assert found.billing == "Google project my-project, location eu, us: real money"
@@ -261,6 +266,8 @@ BASE = '[documentai]\nproject = "p"\nlocation = "us"\n[documentai.processors.ocr
         (BASE + '[[routes]]\nlane = "batch"', ["batch lane", "gs://"]),
         (BASE + "[[routes]]\nescalate_below = 0.5", ['add engine = "offline"']),
         (BASE + "[[routes]]\nmin_pages = 5\nmax_pages = 2", ["takes nothing"]),
+        (BASE + "[documentai.prices]\nocr = '5'", ["prices", "no price"]),
+        (BASE + "[documentai.prices]\nocr = -5", ["OCR_PROCESSOR", "0 or more"]),
         (BASE + "[documentai.limits]\nonline_request = 5", ["online_request"]),
         (BASE + '[documentai.limits]\nonline_requests = "5"', ["whole number"]),
         (BASE + "options = {ocr_config = {enable_symbols = true}}", ["did you mean enableSymbol?"]),
