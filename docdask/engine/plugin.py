@@ -15,6 +15,7 @@ from docdask.core.governor import Governor
 from docdask.core.ledger import Record, fold
 from docdask.engine.clock import Clock
 from docdask.engine.committer import Committer, Writer
+from docdask.engine.companions import invite
 from docdask.engine.governing import GovernorShell
 from docdask.engine.protocol import PLUGIN
 from docdask.store.ledger import next_epoch, open_writer, read_ledger
@@ -47,6 +48,7 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
         if PLUGIN in scheduler.extensions:
             return
         shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock())
+        invite(scheduler)
         if not self.ledger:
             shell.open((), None, None)
             return
