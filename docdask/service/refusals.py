@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
     _rule("files-failed", "INVALID_ARGUMENT", r"Failed to process (?P<failed>\d+) document", "permanent", "call",
           "{failed} of the batch's files failed", "see the reason of each", "takes the good files; each bad one goes its own way", "Failed to process 2 document(s)."),
     _rule("all-files-failed", "INVALID_ARGUMENT", r"Failed to process all documents", "permanent", "call",
-          "no file of the batch could be processed", "see the reason of each; if all have the same, give the account and Document AI's service agent access to the buckets", "each file goes the way of its own reason; without reasons the files go online one by one",
+          "no file of the batch could be processed", "see the reason of each; if all have the same, give the account and Document AI's service agent access to the buckets", "takes each file's own reason",
           "Failed to process all documents. 3: Failed to process all documents."),
     # what is wrong with the request, and so with every other to the same processor
     _rule("wrong-location", "INVALID_ARGUMENT", r"Invalid location: '(?P<asked>[^']*)' must match the server deployment '(?P<is>[^']*)'", "permanent", "processor",
@@ -162,7 +162,7 @@ RULES: tuple[Rule, ...] = (
           "there is no processor {name}", "check project, location and id; `docdask init` lists the processors of a project", _STOP,
           "Processor projects/p/locations/us/processors/1 is not found."),
     _rule("operation-not-found", "NOT_FOUND", r"(?P<name>projects/\S+/operations/[^\s,]+)", "permanent", "call",
-          "the service does not know the operation {name} (any more)", "finished operations are kept for 30 days; docdask looks for its results in the bucket", "looks for its results by their output prefix, else submits the files again",
+          "the service does not know the operation {name} (any more)", "finished operations are kept for 30 days", "takes its results from the bucket, if they are there",
           "Operation projects/123456789/locations/us/operations/1 is not found."),
     _rule("bucket-not-found", "NOT_FOUND", r"bucket does not exist|No such bucket", "permanent", "processor",
           "the staging bucket does not exist", 'create it, or name another: staging = "gs://bucket/prefix"', _STOP, "The specified bucket does not exist."),
@@ -243,6 +243,7 @@ RULES: tuple[Rule, ...] = (
     _rule("shards-missing", "", "", "lost", "document", "the batch says that {uri} was processed, but its output is not in the bucket: {words}", "check that nothing deletes objects under the staging prefix", "reads again, then submits the file again"),
     _rule("shard-broken", "", "", "lost", "document", "a part of the output of {uri} can't be read: {words}", "", "reads again, then submits the file again"),
     _rule("no-status", "", "", "lost", "document", "the batch has ended without a word about {uri}", "", "submits the file again"),
+    _rule("operation-elsewhere", "", "", "unused", "processor", "the batch {uri} runs in {location}, where no processor is configured any more", "configure the place again until it has ended", _STOP, retry=False),
     _rule("operation-lost", "", "", "lost", "call", "the batch {uri} was handed in and can't be found again", "look for it in the console, in its location's operations", "stops; submits again only when told to", retry=False),
 )  # fmt: skip
 

@@ -115,6 +115,17 @@ class Staging:
 
     # -- out ---------------------------------------------------------------------------------------------------------
 
+    async def names(self, prefix: str) -> list[str]:
+        """Names of the objects under ``gs://bucket/folder``, without its bucket: of that folder alone.
+
+        Raises
+        ------
+        ServiceError
+            If the bucket can't be listed.
+        """
+        found: list[str] = await self._do(_names, prefix)
+        return found
+
     async def operation_ids(self, output_prefix: str) -> list[str]:
         """Ids of the operations that have written under a prefix so far: how a running one is found by its output.
 
@@ -149,7 +160,7 @@ class Staging:
         try:
             while True:
                 while len(running) < _AHEAD and (status := next(files, None)) is not None:
-                    job = self._result(status, wanted.get(status.input_uri))
+                    job = self._result(status, wanted.get(status.input_uri), operation.error)
                     running.add(asyncio.ensure_future(job))
                 if not running:
                     return
@@ -160,12 +171,14 @@ class Staging:
             for task in running:
                 task.cancel()
 
-    async def _result(self, status: FileStatus, pages: int | None) -> tuple[str, bytes | ServiceError]:
+    async def _result(
+        self, status: FileStatus, pages: int | None, whole: ServiceError | None
+    ) -> tuple[str, bytes | ServiceError]:
         uri = status.input_uri
         if status.error is not None:
             return uri, status.error
         if not status.output_uri:
-            return uri, make("no-status", uri=uri)
+            return uri, whole or make("no-status", uri=uri)  # cancelled before its turn came
         try:
             found: bytes = await self._do(_read, uri, status.output_uri, pages)
         except ServiceError as error:
