@@ -185,7 +185,8 @@ def unpack(document: Any, pack_map: PackMap) -> dict[str, Any]:
         _restore(part, entry)
         _trim(part.entities, len(part.text), entry.pages)
         _count_ids(part, base)
-        part.ClearField("uri")  # the pack's, if it had one
+        if document.HasField("uri"):
+            part.uri = ""  # whose it is not; what is sent as bytes has none
         if document.HasField("error"):
             part.error.CopyFrom(document.error)
         found[entry.unit_id] = part

@@ -27,7 +27,7 @@ _ORIENTATION = 0x0112
 _LEAST_SHARE = 0.5
 _FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 #: What Pillow and its decoders raise for broken files.
-_BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, OverflowError, ZeroDivisionError)  # fmt: skip
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, OverflowError, ZeroDivisionError)  # fmt: skip
 
 
 def examine(data: bytes, found: Findings, limits: Limits) -> None:
@@ -48,7 +48,7 @@ def examine(data: bytes, found: Findings, limits: Limits) -> None:
             blank = blank and thumbnail is not None and _is_blank(thumbnail)
             if len(sizes) == 1 and thumbnail is not None:
                 paper = _paper_share(thumbnail)
-    except _BROKEN as cause:
+    except BROKEN as cause:
         blank = False
         sizes = _mendable(data, sizes, found, limits, cause)
     found.pages = len(sizes)
@@ -77,7 +77,7 @@ def mend(data: bytes, limits: Limits) -> bytes:
     intact = _intact_frames(data, limits)
     out = io.BytesIO()
     if intact:
-        with _opened(data) as image:
+        with opened(data) as image:
             frames = []
             for index in range(intact):
                 image.seek(index)
@@ -96,7 +96,8 @@ def mend(data: bytes, limits: Limits) -> bytes:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Any]:
+def opened(data: bytes) -> Iterator[Any]:
+    """Open an image with Pillow; nothing is decoded yet."""
     import warnings
 
     from PIL import Image, ImageFile, TiffImagePlugin, WebPImagePlugin  # noqa: F401 - they register
@@ -116,7 +117,7 @@ def _opened(data: bytes) -> Iterator[Any]:
 
 def _frames(data: bytes, limits: Limits) -> Iterator[tuple[tuple[int, int], Any | None]]:
     """Upright size of each frame, and a small grey copy of those that were decoded."""
-    with _opened(data) as image:
+    with opened(data) as image:
         budget = limits.total_pixels
         index = 0
         while True:
@@ -124,7 +125,7 @@ def _frames(data: bytes, limits: Limits) -> Iterator[tuple[tuple[int, int], Any 
                 image.seek(index)
             except EOFError:
                 break
-            _check(image.size, limits)
+            check_size(image.size, limits)
             budget -= image.size[0] * image.size[1]
             yield _decoded(image) if budget >= 0 else (image.size, None)
             index += 1
@@ -132,7 +133,14 @@ def _frames(data: bytes, limits: Limits) -> Iterator[tuple[tuple[int, int], Any 
                 break
 
 
-def _check(size: tuple[int, int], limits: Limits) -> None:
+def check_size(size: tuple[int, int], limits: Limits) -> None:
+    """Refuse a frame by its declared size.
+
+    Raises
+    ------
+    DocumentError
+        ``oversize-image`` or ``corrupt``.
+    """
     width, height = size
     if width * height > limits.image_pixels:
         raise problems.error(
@@ -186,7 +194,7 @@ def _mendable(
         return sizes
     try:
         frame, share = _partial(data, limits)
-    except _BROKEN as deeper:
+    except BROKEN as deeper:
         raise problems.error("corrupt", f"it is damaged and can't be decoded ({_say(deeper)})") from cause
     if share < _LEAST_SHARE:
         raise problems.error(
@@ -203,7 +211,7 @@ def _intact_frames(data: bytes, limits: Limits) -> int:
     try:
         for _ in _frames(data, limits):
             count += 1
-    except (DocumentError, *_BROKEN):
+    except (DocumentError, *BROKEN):
         pass
     return count
 
@@ -217,8 +225,8 @@ def _partial(data: bytes, limits: Limits) -> tuple[Any, float]:
     import numpy as np
     from PIL import Image, ImageFile, ImageOps
 
-    with _opened(data) as image:
-        _check(image.size, limits)
+    with opened(data) as image:
+        check_size(image.size, limits)
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
             image.load()

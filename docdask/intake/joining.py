@@ -1,17 +1,27 @@
-"""Cuts ranges out of PDFs and joins small documents into one PDF, in the sandbox."""
+"""Cuts ranges out of PDFs and joins small documents into one PDF, in the sandbox.
+
+Rules: work is done in a child, so that no file can take a worker down; a part of a join that can't be read, or on which the
+child ends, is told by its place, and the others are joined without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from docdask.core.unpacking import PageImage
+from docdask import sandbox
+from docdask.core.unpacking import PageImage, halves
 from docdask.errors import DocumentError
+from docdask.intake import problems
 from docdask.intake.limits import Limits
 from docdask.model import PageRange
 
+#: By part: what each of its pages was, or why there are none.
+Pages = list[list[PageImage | None] | DocumentError]
+
 
 def cut(content: bytes, span: PageRange, *, limits: Limits | None = None) -> bytes:
-    """Pages of a PDF as a PDF of its own, called in the worker; the work is done in its child.
+    """Pages of a PDF as a PDF of its own.
 
     Parameters
     ----------
@@ -22,32 +32,80 @@ def cut(content: bytes, span: PageRange, *, limits: Limits | None = None) -> byt
     limits
         Time and memory.
 
+    Returns
+    -------
+    bytes
+        PDF whose page 1 is page ``span.first``; without what only other pages need. The same input gives the same bytes.
+
     Raises
     ------
     DocumentError
         ``corrupt``, ``encrypted``, ``empty-range``, ``timeout`` …
     """
-    raise NotImplementedError
+    limits = limits or Limits()
+    made: bytes = sandbox.call(
+        "docdask.intake.assembling:cut",
+        content,
+        span,
+        timeout_s=limits.timeout_s,
+        memory_bytes=limits.memory_bytes,
+    )
+    return made
 
 
-def join(
-    parts: Sequence[tuple[bytes, str]], *, limits: Limits | None = None
-) -> tuple[bytes, list[list[PageImage | None] | DocumentError]]:
-    """Documents as one PDF, page after page, called in the worker; the work is done in its child.
+def join(parts: Sequence[tuple[bytes, str]], *, limits: Limits | None = None) -> tuple[bytes, Pages]:
+    """Documents as one PDF, page after page.
 
     Parameters
     ----------
     parts
         Content and MIME type of each, in order: PDFs and images, clean.
     limits
-        Time and memory of all together.
+        Time and memory of all together, and pixels of an image.
 
     Returns
     -------
     content
         PDF; empty if no part could be read. The same parts give the same bytes.
     pages
-        By part: what each of its pages was (None: a page of a PDF), for :meth:`PackMap.of`. A part that can't be
-        read has its DocumentError here instead, and none of its pages are in ``content``.
+        By part: what each of its pages was (None: a page of a PDF), as :meth:`docdask.core.unpacking.PackMap.of` wants
+        it. A part that can't be read has its DocumentError here instead, and none of its pages are in ``content``.
+
+    Raises
+    ------
+    DocumentError
+        ``timeout``, ``memory`` or ``crash``: each part can be read, all together can't. Join fewer.
     """
-    raise NotImplementedError
+    limits = limits or Limits()
+    try:
+        return _joined(parts, limits)
+    except DocumentError as error:
+        if len(parts) == 1:
+            return b"", [error]
+        pages: Pages = [found for half in halves(parts) for found in join(half, limits=limits)[1]]
+        good = [index for index, found in enumerate(pages) if not isinstance(found, DocumentError)]
+        if len(good) == len(parts):
+            raise
+        content, read = join([parts[index] for index in good], limits=limits) if good else (b"", [])
+        for index, found in zip(good, read, strict=True):
+            pages[index] = found
+        return content, pages
+
+
+def _joined(parts: Sequence[tuple[bytes, str]], limits: Limits) -> tuple[bytes, Pages]:
+    try:
+        joined: Any = sandbox.call(
+            "docdask.intake.assembling:join",
+            [mime_type for _, mime_type in parts],
+            *(content for content, _ in parts),
+            limits=limits,
+            timeout_s=limits.timeout_s,
+            memory_bytes=limits.memory_bytes,
+        )
+    except sandbox.SandboxClosed:
+        raise  # the worker closes: nothing is known about the files
+    except RuntimeError as cause:
+        # Something a library raised that was not foreseen: a file is the cause, so files are looked at one by one.
+        raise problems.error("corrupt", f"it can't be read ({cause})") from cause
+    content, pages = joined
+    return content, pages

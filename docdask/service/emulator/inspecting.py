@@ -74,7 +74,8 @@ def _image(content: bytes, *, decode: bool) -> Inspection:
 
 
 def _frames(image: Any, *, decode: bool) -> Inspection:
-    frames = getattr(image, "n_frames", 1)
+    # The other pictures of a phone's photo are its previews, not pages.
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     width = height = 0
     for index in range(frames):
         if index:

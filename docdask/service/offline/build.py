@@ -61,7 +61,9 @@ class Builder:
         """Add a page with its lines in reading order; returns its message and where its text stands."""
         out = self.document.pages.add()
         out.page_number = page.number
-        out.dimension.width, out.dimension.height, out.dimension.unit = page.width, page.height, page.unit
+        width, height = page.points or (page.width, page.height)
+        out.dimension.width, out.dimension.height = width, height
+        out.dimension.unit = "points" if page.points else page.unit
         spans = Spans()
         start = self._length
         for block in blocks:

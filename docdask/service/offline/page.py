@@ -131,4 +131,6 @@ class Page:
     rules: tuple[Rule, ...] = ()
     checkboxes: tuple[tuple[Box, bool], ...] = ()
     """Drawn boxes of the size of a letter, and whether they are marked."""
+    points: tuple[float, float] | None = None
+    """Declared width and height of a PDF's page that was read from its own picture, in the picture's pixels."""
     notes: dict[str, object] = field(default_factory=dict)

@@ -20,6 +20,8 @@ MAX_SIDE_PIXELS = 2600
 MIN_SIDE_PIXELS = 900
 #: Most pixels that are decoded at once: 3 bytes each, well below the sandbox's memory.
 MAX_PIXELS = 120_000_000
+#: Most pixels of a transparent picture that is laid on white before it is made smaller, which takes 12 bytes a pixel.
+MAX_FLAT_PIXELS = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def frames(content: bytes, first: int, last: int | None) -> Iterator[tuple[int, 
     DocumentError
         ``oversize-image``, ``corrupt-image`` or ``empty-range``.
     """
-    from PIL import Image, ImageSequence, UnidentifiedImageError
+    from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # the limit below is ours, and says so
     try:
@@ -55,7 +57,10 @@ def frames(content: bytes, first: int, last: int | None) -> Iterator[tuple[int, 
                     return
                 if number >= first:
                     _check_size(frame.size)
-                    yield number, _picture(frame)
+                    frame.load()
+                    yield number, picture_of(ImageOps.exif_transpose(frame))
+                if image.format == "MPO":  # the other pictures of a phone's photo are its previews
+                    break
     except UnidentifiedImageError as error:
         raise DocumentError(
             "corrupt-image",
@@ -86,22 +91,23 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _picture(frame: Any) -> Picture:
+def picture_of(image: Any) -> Picture:
+    """Make the picture that OCR works on from an upright Pillow image of any mode and size."""
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    frame.load()
-    image = ImageOps.exif_transpose(frame)
     width, height = image.size
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         values = np.asarray(image, dtype=np.float32)
         low, high = float(values.min(initial=0)), float(values.max(initial=1))
         image = Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
     factor = max(width, height) / MAX_SIDE_PIXELS
+    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
+        image = image.convert("RGBA")
+    if width * height <= MAX_FLAT_PIXELS:
+        image = _on_paper(image)
     if image.mode == "1":
         image = image.convert("L")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
     if factor > 1:
         if image.mode == "P":
             image = image.convert("RGB")
@@ -109,10 +115,7 @@ def _picture(frame: Any) -> Picture:
             (max(1, round(width / factor)), max(1, round(height / factor))),
             Image.Resampling.BOX if factor > 3 else Image.Resampling.LANCZOS,
         )
-    if image.mode in ("RGBA", "LA", "PA"):
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(paper, image)
+    image = _on_paper(image)
     image = image.convert("RGB")
     if max(image.size) < MIN_SIDE_PIXELS:
         grow = min(3.0, MIN_SIDE_PIXELS / max(image.size))
@@ -121,6 +124,17 @@ def _picture(frame: Any) -> Picture:
         )
     pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
     return Picture(pixels, float(width), float(height))
+
+
+def _on_paper(image: Any) -> Any:
+    """Lay what is transparent on white."""
+    from PIL import Image
+
+    if image.mode not in ("RGBA", "LA", "PA"):
+        return image
+    image = image.convert("RGBA")
+    paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    return Image.alpha_composite(paper, image).convert("RGB")
 
 
 def render(page: Any, dpi: float) -> Picture:

@@ -21,6 +21,7 @@ from docdask.service.offline.pdf import Drawing, loaded, opened
 from docdask.service.offline.quality import judge, usable
 from docdask.service.offline.raster import Picture, frames, render
 from docdask.service.offline.reading import read_in_order
+from docdask.service.offline.scans import scanned
 from docdask.service.offline.tables import Grid
 from docdask.service.offline.textlayer import Layer, read_layer, turned
 
@@ -177,7 +178,11 @@ def _pdf_page(page: Any, number: int, options: Options) -> Page:
     blank = not drawing.objects and not words
     if options.ocr == "never" or blank or (good and options.ocr == "auto"):
         return _text_page(layer, drawing, number)
-    return read_picture(render(page, options.dpi), number, "points")
+    picture = scanned(page, options.dpi) if drawing.objects == 1 else None
+    if picture is None:
+        return read_picture(render(page, options.dpi), number, "points")
+    read = read_picture(picture, number, "pixels")
+    return replace(read, points=(height, width) if read.turn % 2 else (width, height))
 
 
 def _text_page(layer: Layer, drawing: Drawing, number: int) -> Page:
