@@ -29,7 +29,7 @@ INTERVAL_MS = 500
 
 #: Parts of the page from top to bottom, and how wide each is.
 LAYOUT = (
-    ("figures", "wide bare"),
+    ("figures", "wide"),
     ("endpoints", "wide"),
     ("history", ""),
     ("flight", ""),
@@ -81,8 +81,8 @@ def applications() -> Mapping[str, Callable[[Any, Mapping[str, Any], Any], None]
     return found
 
 
-def make(part: str, watch: Watch) -> Piece | Lines:
-    """A part by its name in :data:`LAYOUT`.
+def make(part: str, watch: Watch, *, alone: bool) -> Piece | Lines:
+    """A part by its name in :data:`LAYOUT`, on a page of its own or among others.
 
     Raises
     ------
@@ -92,11 +92,16 @@ def make(part: str, watch: Watch) -> Piece | Lines:
     from docdask.monitor import dashboard_html as html
     from docdask.monitor import dashboard_plots as plots
 
-    pieces = {"figures": html.figures, "endpoints": html.endpoints, "runs": html.runs}
+    if part == "figures":  # on the page they are what says that there is nothing
+        return plots.Piece(watch, html.figures, part, alone=True)
+    pieces = {"endpoints": html.endpoints, "runs": html.runs}
     if part in pieces:
-        return plots.Piece(watch, pieces[part], part)
-    lines = {"history": plots.quota, "flight": plots.flight, "waiting": plots.waiting, "pages": plots.pages}
-    return lines[part](watch)
+        return plots.Piece(watch, pieces[part], part, alone=alone)
+    kinds: tuple[type[plots.Lines], ...] = (
+        plots.QuotaOverTime, plots.FlightOverTime, plots.WaitingOverTime, plots.PagesOverTime,
+    )  # fmt: skip
+    lines = {kind.name: kind for kind in kinds}
+    return lines[part](watch, alone=alone)
 
 
 def _page(scheduler: Any, extra: Mapping[str, Any], doc: Any) -> None:
@@ -134,7 +139,7 @@ def _fill(scheduler: Any, doc: Any, names: list[str]) -> None:
     from docdask.monitor.dashboard_plots import painter
 
     watch: Watch = scheduler.extensions[WATCH]
-    parts = [make(name, watch) for name in names]
+    parts = [make(name, watch, alone=len(names) == 1) for name in names]
     for part in parts:
         part.update()
         doc.add_root(part.root)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from docdask.engine.telling import counted, duration, left
+from docdask.monitor.dashboard_style import DASHES
 from docdask.monitor.dashboard_watch import EndpointRow, Gauge, Reading, RunRow
 
 NOTHING = (
@@ -50,9 +51,10 @@ def figures(reading: Reading) -> str:
 
 def endpoints(reading: Reading) -> str:
     """One row an endpoint: breaker, quotas in use, calls in flight."""
-    head = heading("Endpoints", _period(reading))
     if not reading.endpoints:
-        return head + NOTHING
+        return heading("Endpoints", "") + NOTHING
+    which = f"of {escape(reading.semaphores[0].name)}, " if len(reading.semaphores) == 1 else ""
+    head = heading("Endpoints", f"{which}quota used in {_period(reading)}")
     rows = reading.endpoints
     gauges: dict[str, list[Gauge | None]] = {
         "Requests": [row.requests for row in rows],
@@ -72,7 +74,7 @@ def endpoints(reading: Reading) -> str:
     ]
     heads = ["Endpoint", "Breaker", *columns]
     users = "".join(
-        f"<p>{escape(name)}: {used.used:,} of {used.limit:,} calls of the user, over all endpoints</p>"
+        f"<p>{escape(name)}: {used.used:,} of {used.limit:,} calls of any kind in {_period(reading)}, the user's own limit</p>"
         for name, used in reading.users
     )
     return head + _table(heads, body) + users + _rest(reading.more_endpoints, "endpoint")
@@ -111,8 +113,7 @@ def runs(reading: Reading) -> str:
 def legend(names: Sequence[tuple[str, str]], kind: str) -> str:
     """Lines over time: key and name of each, ``kind`` is ``line`` or ``lane``."""
     keys = "".join(
-        f'<span><i class="key d{i}" style="color:var(--dd-{kind}{i})"></i>{escape(name)}'
-        f"{f' <b>{escape(value)}</b>' if value else ''}</span>"
+        f"<span>{_key(kind, i)}{escape(name)} <b>{escape(value)}</b></span>"
         for i, (name, value) in enumerate(names)
     )
     return f'<div class="legend">{keys}</div>'
@@ -151,23 +152,27 @@ def _rate(rate: float | None) -> str:
 
 
 def _period(reading: Reading) -> str:
-    """``in the last minute``, or how long the quotas' period is."""
+    """``the last minute``, or however long the quotas' period is."""
     periods = {view.period_ns for view in reading.semaphores}
-    if periods == {60_000_000_000} or not periods:
-        return "quota in use in the last minute"
-    if len(periods) == 1:
-        return f"quota in use in the last {duration(periods.pop() / 1e9)}"
-    return "quota in use in the last period of each semaphore"
+    if periods == {60_000_000_000}:
+        return "the last minute"
+    return f"the last {duration(periods.pop() / 1e9)}" if len(periods) == 1 else "the last period"
 
 
 def _name(reading: Reading, row: EndpointRow, *, several: bool) -> str:
-    key = ""
-    if row.key in reading.lines:
-        i = reading.lines.index(row.key)
-        key = f'<i class="key d{i}" style="color:var(--dd-line{i})"></i>'
+    key = _key("line", reading.lines.index(row.key)) if row.key in reading.lines else ""
     place = row.location if row.location and not row.name.startswith(row.location) else ""
     beside = " · ".join(part for part in (row.semaphore if several else "", place) if part)
     return key + escape(row.name) + (f"<small>{escape(beside)}</small>" if beside else "")
+
+
+def _key(kind: str, number: int) -> str:
+    """A stroke as the line over time has it."""
+    dashes = " ".join(map(str, DASHES[number]))
+    return (
+        f'<svg class="key" viewBox="0 0 26 8" style="stroke:var(--dd-{kind}{number})">'
+        f'<path d="M0 4H26" stroke-dasharray="{dashes or "none"}"/></svg>'
+    )
 
 
 def _gauge(gauge: Gauge | None) -> str:

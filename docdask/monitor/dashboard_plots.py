@@ -16,6 +16,7 @@ from bokeh.models import (
     DatetimeTickFormatter,
     Div,
     HoverTool,
+    NoOverlap,
     NumeralTickFormatter,
     Range1d,
 )
@@ -25,12 +26,14 @@ from distributed.dashboard.components import DashboardComponent
 from docdask.charts.theme import DARK, LIGHT, Theme
 from docdask.monitor import dashboard_html as html
 from docdask.monitor.dashboard_style import (
+    CARD_CSS,
     DASHES,
     LANE_DASHES,
     PAINT_JS,
     PIECE_CSS,
     lane_colours,
     line_colours,
+    paper,
 )
 from docdask.monitor.dashboard_watch import MOST_POINTS, POINT_NS, Point, Reading, Watch
 
@@ -39,21 +42,37 @@ _LEAST_MS, _MOST_MS = 60_000.0, MOST_POINTS * 1000.0
 #: Points further apart than this are not joined.
 _GAP_NS = 4 * POINT_NS
 _NAN = float("nan")
+_FORMAT = "0,0"
 
 Values = Callable[[Point], Sequence[float]]
 
 
 class Piece(DashboardComponent):  # type: ignore[misc]  # distributed has no types
-    """A piece of HTML."""
+    """A piece of HTML.
 
-    def __init__(self, watch: Watch, draw: Callable[[Reading], str], name: str) -> None:
-        self.watch, self.draw = watch, draw
+    Parameters
+    ----------
+    watch
+        What is looked at.
+    draw
+        Makes the piece.
+    name
+        Of the root.
+    alone
+        On a page of its own, where it says that there is nothing; among others one of them does.
+    """
+
+    def __init__(self, watch: Watch, draw: Callable[[Reading], str], name: str, *, alone: bool) -> None:
+        self.watch, self.draw, self.alone = watch, draw, alone
         self.source = None
-        self.root = Div(name=name, sizing_mode="stretch_width", stylesheets=[PIECE_CSS])
+        sheets = [PIECE_CSS] if alone else [PIECE_CSS, CARD_CSS]
+        self.root = Div(name=name, sizing_mode="stretch_width", stylesheets=sheets, margin=0)
 
     def update(self) -> None:
         """Draw what is now."""
-        text = self.draw(self.watch.look())
+        reading = self.watch.look()
+        self.root.visible = self.alone or bool(reading.semaphores)
+        text = self.draw(reading)
         if text != self.root.text:
             self.root.text = text
 
@@ -69,35 +88,33 @@ class Lines(DashboardComponent):  # type: ignore[misc]
     ----------
     watch
         Where points come from.
-    name, title, beside
-        Of the plot.
-    axis
-        What the vertical axis measures, with its unit.
-    colours, dashes
-        Of the lines, by theme; as many lines as there are dashes.
+    alone
+        As for :class:`Piece`.
     """
 
-    kind = "line"
-    #: Least upper end of the vertical axis.
+    name = title = beside = ""
+    axis = ""
+    """What the vertical axis measures, with its unit."""
     least = 1.0
-    format = "0,0"
+    """Least upper end of the vertical axis."""
+    kind = "line"
+    """Colours of the legend's keys."""
+    colours = staticmethod(line_colours)
+    dashes: Sequence[Sequence[int]] = DASHES
 
-    def __init__(
-        self, watch: Watch, name: str, title: str, beside: str, axis: str, *, colours: Callable[[Theme], tuple[str, ...]] = line_colours,
-        dashes: Sequence[str] = DASHES,
-    ) -> None:  # fmt: skip
-        self.watch = watch
-        self.title = html.heading(title, beside)
-        self.colours, self.dashes = colours, dashes
-        self.columns = [f"y{i}" for i in range(len(dashes))]
+    def __init__(self, watch: Watch, *, alone: bool) -> None:
+        self.watch, self.alone = watch, alone
+        self.columns = [f"y{i}" for i in range(len(self.dashes))]
         self.source = ColumnDataSource({c: [] for c in ("x", "zero", *self.columns)})
         self.shown: list[str] = []
-        self.drawn = (-1, 0)  # points taken, and how many of them are in the source
+        self.drawn = -1  # points that had been taken when it was drawn last
         self.top = 0.0
-        self.head = Div(sizing_mode="stretch_width", stylesheets=[PIECE_CSS])
+        self.head = Div(sizing_mode="stretch_width", stylesheets=[PIECE_CSS], margin=0)
         self.hover = HoverTool(mode="vline", formatters={"@x": "datetime"})
-        self.figure = self._figure(axis)
-        self.root = column(self.head, self.figure, name=name, sizing_mode="stretch_both", min_height=230)
+        self.figure = self._figure()
+        self.root = column(
+            self.head, name=self.name, sizing_mode="stretch_both", min_height=270, stylesheets=[] if alone else [CARD_CSS]
+        )  # fmt: skip
 
     def names(self, reading: Reading) -> list[tuple[str, str]]:
         """Names of the lines and their present values, in their order."""
@@ -110,15 +127,17 @@ class Lines(DashboardComponent):  # type: ignore[misc]
     def update(self) -> None:
         """Add the points that are new."""
         reading = self.watch.look()
+        self.root.visible = self.alone or bool(reading.semaphores)
         if not reading.semaphores:
-            self.head.text = self.title + html.NOTHING
-            self.figure.visible = False
+            self.head.text = html.heading(self.title, self.beside) + html.NOTHING
+            self.root.children = [self.head]
             return
         names = self.names(reading)
-        text = self.title + html.legend(names, self.kind)
+        text = html.heading(self.title, self.beside) + html.legend(names, self.kind)
         if text != self.head.text:
             self.head.text = text
-        self.figure.visible = True
+        if len(self.root.children) == 1:
+            self.root.children = [self.head, self.figure]
         self._draw([name for name, _ in names], self.values(reading))
 
     def paints(self) -> list[Any]:
@@ -130,49 +149,53 @@ class Lines(DashboardComponent):  # type: ignore[misc]
         ]
         axes = [[axis, _axis(LIGHT), _axis(DARK)] for axis in (self.figure.xaxis[0], self.figure.yaxis[0])]
         grids = [[self.figure.ygrid[0], {"grid_line_color": LIGHT.grid}, {"grid_line_color": DARK.grid}]]
-        return lines + axes + grids
+        return [*lines, *axes, *grids, [self.figure, self._ground(LIGHT), self._ground(DARK)]]
 
-    def _figure(self, axis: str) -> Any:
+    def _ground(self, theme: Theme) -> dict[str, str]:
+        colour = paper(theme, alone=self.alone)
+        return {"background_fill_color": colour, "border_fill_color": colour}
+
+    def _figure(self) -> Any:
         plot = figure(
             height=200, min_height=150, sizing_mode="stretch_both", tools=[self.hover], toolbar_location=None,
-            x_range=Range1d(0, _LEAST_MS), y_range=Range1d(0, self.least), x_axis_label="time (UTC)", y_axis_label=axis,
-            background_fill_color=None, border_fill_color=None, outline_line_color=None, min_border_right=14,
+            x_range=Range1d(0, _LEAST_MS), y_range=Range1d(0, self.least), x_axis_label="time (UTC)", y_axis_label=self.axis,
+            outline_line_color=None, min_border_right=14, **self._ground(LIGHT),
         )  # fmt: skip
         ticks = dict.fromkeys(("seconds", "minsec", "minutes", "hourmin", "hours"), "%H:%M:%S")
         plot.xaxis.formatter = DatetimeTickFormatter(**ticks)
         plot.xaxis.ticker.desired_num_ticks = 5
-        plot.yaxis.formatter = NumeralTickFormatter(format=self.format)
+        plot.yaxis.formatter = NumeralTickFormatter(format=_FORMAT)
         plot.yaxis.ticker.desired_num_ticks = 4
         plot.yaxis.ticker.min_interval = 1
         plot.xgrid.visible = False
         plot.ygrid.grid_line_color = LIGHT.grid
         for found in (plot.xaxis[0], plot.yaxis[0]):
-            found.update(**_axis(LIGHT))
+            found.update(**_axis(LIGHT), major_label_policy=NoOverlap())
         # The pointer is told of all lines at once, also where some have no value.
         told = plot.line("x", "zero", source=self.source, line_alpha=0)
         self.hover.renderers = [told]
         self._lines = [
-            plot.line("x", name, source=self.source, line_width=2, line_color=colour, line_dash=dash)
-            for name, colour, dash in zip(self.columns, self.colours(LIGHT), self.dashes, strict=True)
+            plot.line("x", name, source=self.source, line_width=2, line_color=colour, line_dash=list(dash))
+            for name, colour, dash in zip(self.columns, self.colours(LIGHT), self.dashes, strict=False)
         ]
         return plot
 
     def _draw(self, names: list[str], values: Values) -> None:
         points = self.watch.points
-        taken, new = self.watch.taken, self.watch.taken - self.drawn[0]
-        again = names != self.shown or self.drawn[0] < 0 or new >= len(points)
+        taken, new = self.watch.taken, self.watch.taken - self.drawn
+        again = names != self.shown or self.drawn < 0 or new >= len(points)
         if again:
             self.shown = names
             self.hover.tooltips = [
                 ("time", "@x{%H:%M:%S}"),
-                *((name, f"@y{i}{{{self.format}}}") for i, name in enumerate(names)),
+                *((name, f"@y{i}{{{_FORMAT}}}") for i, name in enumerate(names)),
             ]
             self.source.data = self._rows(points, None, values)
         elif new:
             fresh = [points[i] for i in range(len(points) - new, len(points))]
             rows = self._rows(fresh, points[len(points) - new - 1], values)
             self.source.stream(rows, rollover=MOST_POINTS)
-        self.drawn = (taken, len(points))
+        self.drawn = taken
         if again or new:
             self._scale(points)
 
@@ -205,6 +228,8 @@ class Lines(DashboardComponent):  # type: ignore[misc]
 class QuotaOverTime(Lines):
     """How full the fullest quota of each endpoint was."""
 
+    name, title, beside = "history", "Quota in use", "fullest quota of each endpoint"
+    axis = "used (% of the limit)"
     least = 105.0
 
     def names(self, reading: Reading) -> list[tuple[str, str]]:
@@ -220,6 +245,8 @@ class QuotaOverTime(Lines):
 class FlightOverTime(Lines):
     """How many calls each endpoint had in flight."""
 
+    name, title, beside, axis = "flight", "Calls in flight", "by endpoint", "calls"
+
     def names(self, reading: Reading) -> list[tuple[str, str]]:
         """See :class:`Lines`."""
         now = {row.key: row.in_flight.used for row in reading.endpoints}
@@ -233,7 +260,10 @@ class FlightOverTime(Lines):
 class WaitingOverTime(Lines):
     """How many waited for a permit, by lane."""
 
+    name, title, beside, axis = "waiting", "Waiting for a permit", "by lane", "waiters"
     kind = "lane"
+    colours = staticmethod(lane_colours)
+    dashes = LANE_DASHES
 
     def names(self, reading: Reading) -> list[tuple[str, str]]:
         """See :class:`Lines`."""
@@ -248,6 +278,9 @@ class WaitingOverTime(Lines):
 class PagesOverTime(Lines):
     """How many pages a minute were done."""
 
+    name, title, beside, axis = "pages", "Pages/min", "mean of half a minute", "pages a minute"
+    dashes = DASHES[:1]
+
     def names(self, reading: Reading) -> list[tuple[str, str]]:
         """See :class:`Lines`."""
         rate = reading.pages_per_minute
@@ -257,39 +290,6 @@ class PagesOverTime(Lines):
         """See :class:`Lines`."""
         del reading
         return lambda point: [_or_nan(point.pages_per_minute)]
-
-
-def quota(watch: Watch) -> Lines:
-    """Plot of quotas over time."""
-    return QuotaOverTime(
-        watch, "history", "Quota in use", "fullest quota of each endpoint", "used (% of the limit)"
-    )
-
-
-def flight(watch: Watch) -> Lines:
-    """Plot of calls in flight over time."""
-    return FlightOverTime(watch, "flight", "Calls in flight", "by endpoint", "calls")
-
-
-def waiting(watch: Watch) -> Lines:
-    """Plot of waiters over time."""
-    return WaitingOverTime(
-        watch,
-        "waiting",
-        "Waiting for a permit",
-        "by lane",
-        "waiters",
-        colours=lane_colours,
-        dashes=LANE_DASHES,
-    )
-
-
-def pages(watch: Watch) -> Lines:
-    """Plot of pages a minute over time."""
-    return PagesOverTime(
-        watch, "pages", "Pages/min", "mean of half a minute", "pages a minute",
-        colours=lambda theme: line_colours(theme)[:1], dashes=DASHES[:1],
-    )  # fmt: skip
 
 
 def painter(parts: Iterable[Piece | Lines]) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 
 from docdask.charts.theme import DARK, LIGHT, Theme
 
-#: Dash of each line over time, so that none is told by its colour alone.
-DASHES = ("solid", "dashed", "dotdash", "dotted", "dashdot")
-LANE_DASHES = ("solid", "dashed", "dotdash")
+#: Dashes of each line over time, in pixels, so that none is told by its colour alone.
+DASHES = ((), (6, 3), (2, 3, 8, 3), (2, 3), (8, 3, 2, 3, 2, 3))
+LANE_DASHES = DASHES[:3]
 
 
 def line_colours(theme: Theme) -> tuple[str, ...]:
@@ -25,10 +25,18 @@ def lane_colours(theme: Theme) -> tuple[str, ...]:
     return theme.bad, theme.first, theme.third
 
 
-def _variables(theme: Theme, back: str, paper: str) -> str:
+def paper(theme: Theme, *, alone: bool) -> str:
+    """What a plot stands on: a box of the page, or a page of its own."""
+    if theme is LIGHT:
+        return "#fafafa" if alone else "#ffffff"
+    return "#12181f" if alone else "#1a222b"
+
+
+def _variables(theme: Theme) -> str:
     values = {
         "ink": theme.ink, "muted": theme.muted, "grid": theme.grid, "first": theme.first, "second": theme.second,
-        "third": theme.third, "bad": theme.bad, "doubtful": theme.doubtful, "quiet": theme.quiet, "back": back, "paper": paper,
+        "third": theme.third, "bad": theme.bad, "doubtful": theme.doubtful, "quiet": theme.quiet, "back": paper(theme, alone=True),
+        "paper": paper(theme, alone=False),
         **{f"line{i}": colour for i, colour in enumerate(line_colours(theme))},
         **{f"lane{i}": colour for i, colour in enumerate(lane_colours(theme))},
     }  # fmt: skip
@@ -37,21 +45,24 @@ def _variables(theme: Theme, back: str, paper: str) -> str:
 
 #: Of the whole page: its background is its own, so that text on it is legible wherever it is embedded.
 PAGE_CSS = f"""
-:root {{ {_variables(LIGHT, "#fafafa", "#ffffff")} }}
-@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK, "#12181f", "#1a222b")} color-scheme: dark }} }}
+:root {{ {_variables(LIGHT)} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK)} color-scheme: dark }} }}
 html, body {{ background: var(--dd-back); color: var(--dd-ink) }}
 .docdask {{ display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); max-width: 1500px; margin: 8px auto 24px }}
-.docdask > div {{ background: var(--dd-paper); border: 1px solid var(--dd-grid); border-radius: 8px; padding: 10px 14px; min-width: 0 }}
+.docdask > div {{ min-width: 0; display: grid }}
 .docdask > .wide {{ grid-column: 1 / -1 }}
-.docdask > .bare {{ background: none; border: none; padding: 0 }}
 .navbar a {{ color: black }}
 @media (max-width: 900px) {{ .docdask {{ grid-template-columns: minmax(0, 1fr) }} }}
 """
 
+#: Of what stands on the page as a box of its own.
+CARD_CSS = """
+:host { box-sizing: border-box; background: var(--dd-paper); border: 1px solid var(--dd-grid); border-radius: 8px; padding: 10px 14px }
+"""
+
 #: Inside each piece of HTML, which Bokeh keeps apart from the page.
 PIECE_CSS = """
-:host { width: 100%; color: var(--dd-ink); font: 13px/1.4 system-ui, "Segoe UI", "Noto Sans", sans-serif }
-.bk-clearfix { width: 100% }
+.bk-clearfix { width: 100%; color: var(--dd-ink); font: 13px/1.4 system-ui, "Segoe UI", "Noto Sans", sans-serif }
 h2 { font-size: 14px; font-weight: 600; margin: 0 0 8px }
 h2 small { font-weight: 400; color: var(--dd-muted); font-size: 12px; margin-left: .6em }
 p { margin: 6px 0 0; color: var(--dd-muted) }
@@ -61,12 +72,12 @@ p.none { font-size: 15px; padding: 18px 4px; margin: 0 }
 .figures b { display: block; font-size: 22px; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums }
 .figures span { color: var(--dd-muted); font-size: 12px }
 table { border-collapse: collapse; width: 100% }
-th { text-align: left; font-weight: 400; font-size: 12px; color: var(--dd-muted); padding: 0 14px 4px 0; white-space: nowrap }
-td { padding: 6px 14px 6px 0; border-top: 1px solid var(--dd-grid); vertical-align: top; font-variant-numeric: tabular-nums }
+th { text-align: left; font-weight: 400; font-size: 12px; color: var(--dd-muted); padding: 0 24px 4px 0; white-space: nowrap }
+td { padding: 6px 24px 6px 0; border-top: 1px solid var(--dd-grid); vertical-align: top; font-variant-numeric: tabular-nums }
 th:last-child, td:last-child { padding-right: 0 }
-td.name { overflow-wrap: anywhere; min-width: 8em }
+td.name { overflow-wrap: anywhere; min-width: 8em; width: 26% }
 td.name small, td small { display: block; color: var(--dd-muted); font-size: 12px }
-td.plain { white-space: nowrap }
+td.plain { white-space: nowrap; width: 1% }
 .bar { position: relative; height: 8px; border-radius: 4px; overflow: hidden; background: var(--dd-grid); display: flex; margin: 5px 0 3px; min-width: 90px }
 .bar i { display: block; height: 100%; background: var(--dd-first) }
 .bar i.held { opacity: .5 } .bar i.risk { background: var(--dd-bad) }
@@ -77,12 +88,11 @@ td.plain { white-space: nowrap }
 .state.closed::before { background: var(--dd-third); border-color: var(--dd-third) }
 .state.half_open { font-weight: 600 } .state.half_open::before { border-color: var(--dd-second); background: linear-gradient(90deg, var(--dd-second) 50%, transparent 50%) }
 .state.open { font-weight: 600 } .state.open::before { border-color: var(--dd-bad) }
-.key { display: inline-block; width: 1.7em; height: 0; border-top: 3px solid; vertical-align: .25em; margin-right: .5em }
-.key.d1 { border-top-style: dashed } .key.d2 { border-top-style: dashed } .key.d3, .key.d4 { border-top-style: dotted }
+.key { width: 26px; height: 8px; margin-right: .5em; fill: none; stroke-width: 2.5 }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 12px; min-height: 1.4em } .legend span { overflow-wrap: anywhere }
 @media (max-width: 700px) {
   thead { display: none } table, tbody, tr, td { display: block } tr { border-top: 1px solid var(--dd-grid); padding: 6px 0 }
-  td { border: none; padding: 2px 0 } td[data-label]::before { content: attr(data-label); color: var(--dd-muted); font-size: 12px; display: block }
+  td, td.name, td.plain { border: none; padding: 2px 0; width: auto } td[data-label]::before { content: attr(data-label); color: var(--dd-muted); font-size: 12px; display: block }
   td.plain[data-label]::before { display: inline-block; min-width: 8em }
 }
 """
@@ -112,7 +122,7 @@ def grid(environment: Any) -> Any:
 PAINT_JS = """
 const dark = window.matchMedia("(prefers-color-scheme: dark)")
 const plain = (values) => values instanceof Map ? Object.fromEntries(values) : values
-const paint = () => { for (const [model, day, night] of paints) model.setv(plain(dark.matches ? night : day)) }
+const paint = () => { for (const [model, day, night] of paints) model.setv(plain(dark.matches ? night : day), {sync: false}) }
 dark.addEventListener("change", paint)
 paint()
 """
