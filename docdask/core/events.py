@@ -221,6 +221,8 @@ class Restore(Event):
     token: str
     """Names the saved state; the same one counts once."""
     meters: dict[str, MeterState]
+    spent: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Of the project's budget, by calls of no run: pages and micro-dollars spent, pages and micro-dollars at risk."""
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -239,6 +239,7 @@ class Governor:
         if pool is None or event.token in pool.tokens:
             return
         pool.tokens.add(event.token)
+        pool.budget.add(*event.spent)
         pool.limits.restore(event.meters, self.now_ns, self._journal.utc_offset_ns)
         pool.settle(self.now_ns, out)
 

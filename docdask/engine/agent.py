@@ -19,6 +19,7 @@ import pickle
 import uuid
 import weakref
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from docdask._version import __version__
@@ -27,7 +28,7 @@ from docdask.core import wire
 from docdask.core.spec import SemaphoreSpec
 from docdask.engine.permit import Permit, Waiting
 from docdask.engine.protocol import ASK, HELLO, MISSING_MESSAGE, MISSING_REMEDY, STREAM, TELL, send_now
-from docdask.errors import ClusterError, PermitRefused, UsageError
+from docdask.errors import ClusterError, PermitRefused, StorageError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,16 @@ _TICK_S = 1.0
 _PATIENCE_BEATS = 30
 #: Seconds until a scheduler that says nothing counts as gone.
 _ECHO_S = 30.0
+
+
+@dataclass(slots=True, eq=False)
+class Noting:
+    """A fact about a unit on its way into the ledger."""
+
+    token: str
+    """Empty if nobody waits for it to be durable."""
+    fact: tuple[Any, ...]
+    done: asyncio.Future[str] | None = None
 
 
 class Agent:
@@ -61,12 +72,15 @@ class Agent:
         self._comm: Any = None
         self._joining = asyncio.Lock()
         self._specs: dict[str, SemaphoreSpec] = {}
+        self._runs: dict[tuple[str, str], ev.OpenRun] = {}
         self._waiting: dict[str, Waiting] = {}
         self._held: dict[str, Permit] = {}
         self._fences: dict[str, int] = {}
         self._wants: deque[str] = deque()
         self._returns: dict[str, list[ev.Outcome]] = {}
         self._cancels: dict[str, list[str]] = {}
+        self._notes: list[Noting] = []
+        self._noting: dict[str, Noting] = {}
         self._probes: list[str] = []
         self._echoes: dict[str, asyncio.Future[None]] = {}
         self._flushing = False
@@ -117,10 +131,13 @@ class Agent:
             if "error" in answer:
                 raise ClusterError(answer["error"], answer["remedy"])
             self._governor, self._comm = answer["governor"], comm
-            for name, spec in self._specs.items():
+            for name, spec in list(self._specs.items()):
                 await self.tell(ev.Register(0, name, spec), joined=True)
+            for run in list(self._runs.values()):
+                await self.tell(run, joined=True)
             self._wants.clear()
             self._wants.extend(self._waiting)
+            self._notes = [*self._noting.values(), *(note for note in self._notes if not note.token)]
             self._soon()
 
     async def _install(self) -> None:
@@ -176,6 +193,8 @@ class Agent:
         ------
         UsageError
             If the governor rejects it.
+        StorageError
+            If the run's ledger can't be read or written.
         """
         if not joined:
             await self.join()
@@ -183,11 +202,21 @@ class Agent:
         if not isinstance(answer, dict):
             raise ClusterError(MISSING_MESSAGE.format(address=self.name), MISSING_REMEDY)
         if answer:
-            raise UsageError(answer["error"], answer["remedy"])
+            kind = StorageError if answer.get("is") == "StorageError" else UsageError
+            raise kind(answer["error"], answer["remedy"])
+        self._remember(event)
+
+    def _remember(self, event: ev.Event) -> None:
+        """Keep what the next governor must be told before anybody waits there."""
         if isinstance(event, ev.Configure):
             self._specs[event.semaphore] = event.spec
+        elif isinstance(event, ev.OpenRun):
+            self._runs[event.semaphore, event.run] = event
+        elif isinstance(event, ev.CloseRun):
+            self._runs.pop((event.semaphore, event.run), None)
         elif isinstance(event, ev.Close):
             self._specs.pop(event.semaphore, None)
+            self._runs = {key: run for key, run in self._runs.items() if key[0] != event.semaphore}
 
     async def ask(self, semaphore: str, what: str, *, most: int = 1000) -> Any:
         """Ask for a view of a semaphore.
@@ -275,13 +304,39 @@ class Agent:
         self._returns.setdefault(permit.semaphore, []).append(outcome)
         self._soon()
 
+    async def note(self, fact: tuple[Any, ...], *, durable: bool) -> None:
+        """Put a fact about a unit (the fields of an :class:`~docdask.core.events.Note` without time and worker) into its ledger.
+
+        Raises
+        ------
+        StorageError
+            With ``durable``: if the ledger can't be written.
+        """
+        await self.join()
+        note = Noting(self.next_id() if durable else "", fact)
+        self._notes.append(note)
+        if not durable:
+            self._soon()
+            return
+        note.done = self.loop.create_future()
+        self._noting[note.token] = note
+        self._soon()
+        try:
+            failed = await note.done
+        finally:
+            del self._noting[note.token]
+        if failed:
+            raise StorageError(
+                f"{fact[4]} of unit {fact[2]} is not in the ledger: {failed}", "free space or fix the storage"
+            )
+
     # -- out ---------------------------------------------------------------------------------------------------------
 
     def _soon(self) -> None:
         if not self._flushing:
             self._flushing = True
             self.loop.call_soon(self._flush)
-        if self._beat is None and (self._waiting or self._held):
+        if self._beat is None and self._busy():
             self._beat = self.loop.create_task(self._beats())
 
     def _flush(self) -> None:
@@ -291,6 +346,8 @@ class Agent:
         message: dict[str, Any] = {"op": STREAM, "governor": self._governor}
         if self._returns:
             message["returns"], self._returns = list(self._returns.items()), {}
+        if self._notes:
+            message["notes"], self._notes = [(note.token, note.fact) for note in self._notes], []
         if self._cancels:
             message["cancels"], self._cancels = list(self._cancels.items()), {}
         if self._wants:
@@ -326,7 +383,7 @@ class Agent:
         """Signs of life, and a look at who is at the other end."""
         in_vain = 0
         try:
-            while self._waiting or self._held:
+            while self._busy():
                 await asyncio.sleep(
                     min(self._lease_ns / 5e9 or _TICK_S, _TICK_S if not self.is_worker else 60.0)
                 )
@@ -340,13 +397,19 @@ class Agent:
                         self._fail(error)
                         return
                     continue
-                except UsageError as error:  # the new governor knows a semaphore of ours with other limits
+                except (
+                    UsageError,
+                    StorageError,
+                ) as error:  # the new governor knows a semaphore of ours with other limits
                     self._fail(error)
                     continue
                 in_vain = 0
                 self._send({"op": STREAM, "governor": self._governor, "refresh": self._signs()})
         finally:
             self._beat = None
+
+    def _busy(self) -> bool:
+        return bool(self._waiting or self._held or self._noting)
 
     def _signs(self) -> list[tuple[str, int, list[str]]]:
         held: dict[str, list[str]] = {w.semaphore: [] for w in self._waiting.values()}
@@ -360,6 +423,9 @@ class Agent:
 
     def _fail(self, error: Exception) -> None:
         """Nobody is left hanging."""
+        for note in self._noting.values():
+            if note.done is not None and not note.done.done():
+                note.done.set_exception(error)
         waiting, self._waiting = self._waiting, {}
         for one in waiting.values():
             if not one.future.done():
@@ -391,6 +457,10 @@ class Agent:
             waiting = self._waiting.pop(id_, None)
             if waiting is not None and not waiting.future.done():
                 waiting.future.set_exception(PermitRefused(reason, text, remedy))
+        for token, failed in message.get("noted", ()):
+            note = self._noting.get(token)
+            if note is not None and note.done is not None and not note.done.done():
+                note.done.set_result(failed)
         for id_ in message.get("revoked", ()):
             revoked = self._held.pop(id_, None)
             if revoked is not None:

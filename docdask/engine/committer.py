@@ -1,7 +1,8 @@
 """Group commit: records reach the ledger in a thread of their own, as many at a time as have come in meanwhile.
 
 Rules: the scheduler's loop never waits for storage; records are written in the order in which they were given; what
-could not be written is kept and tried again, so that no sequence number is ever left out.
+could not be written is kept and tried again, so that no sequence number is ever left out; a ledger that nobody writes
+to holds neither a thread nor an open file.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from docdask.errors import sentence
 
 #: Seconds between attempts while the storage refuses.
 RETRY_S = 1.0
+#: Seconds without a record after which the thread ends; the next record starts another.
+REST_S = 10.0
 
 
 class Writer(Protocol):
@@ -26,11 +29,11 @@ class Writer(Protocol):
         """Write; durable when it returns."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Give back what is held; what is appended afterwards takes it again."""
 
 
 class Committer:
-    """Thread that writes.
+    """Writes one ledger.
 
     Parameters
     ----------
@@ -58,46 +61,69 @@ class Committer:
         self._pending: list[Record] = []
         self._wake = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="docdask-ledger", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def add(self, record: Record) -> None:
         """Take a record; returns at once."""
         with self._wake:
             self._pending.append(record)
-            self._wake.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="docdask-ledger", daemon=True)
+                self._thread.start()
+            else:
+                self._wake.notify()
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what is left, once, and end the thread. Blocks; not for the loop."""
+        """Write what is left, once, and end the thread. Blocks; not for the loop. It may be used again."""
         with self._wake:
-            self._closing = True
+            thread, self._closing = self._thread, True
             self._wake.notify()
-        self._thread.join(timeout_s)
+        if thread is not None:
+            thread.join(timeout_s)
+        self._closing = False
+
+    def left(self) -> list[Record]:
+        """Take what could not be written, after :meth:`close`."""
+        with self._wake:
+            pending, self._pending = self._pending, []
+        return pending
 
     def _run(self) -> None:
         group: list[Record] = []
         while True:
             with self._wake:
                 if not group:
-                    self._wake.wait_for(lambda: bool(self._pending) or self._closing)
+                    self._wake.wait_for(lambda: bool(self._pending) or self._closing, REST_S)
                 group += self._pending
                 self._pending = []
                 closing = self._closing
-            if group:
-                try:
-                    self._writer.append(group)
-                except Exception as error:  # noqa: BLE001 - whatever a storage driver raises: told, and tried again
-                    self._tell(self._failed, sentence(error))
-                    if not closing:
-                        with self._wake:
-                            self._wake.wait_for(lambda: self._closing, RETRY_S)
-                        continue
-                else:
-                    self._tell(self._durable, group[-1].sequence)
-                    group = []
-            if closing:
-                self._writer.close()
-                return
+                if not group:
+                    self._thread = None
+                    break
+            if not self._write(group):
+                if closing:
+                    self._keep(group)
+                    break
+                with self._wake:
+                    self._wake.wait_for(lambda: self._closing, RETRY_S)
+                continue
+            group = []
+        self._writer.close()
+
+    def _write(self, group: list[Record]) -> bool:
+        try:
+            self._writer.append(group)
+        except Exception as error:  # noqa: BLE001 - whatever a storage driver raises: told, and tried again
+            self._tell(self._failed, sentence(error))
+            return False
+        self._tell(self._durable, group[-1].sequence)
+        return True
+
+    def _keep(self, group: list[Record]) -> None:
+        """End with records that could not be written: whoever goes on with this ledger writes them first."""
+        with self._wake:
+            self._pending = group + self._pending
+            self._thread = None
 
     def _tell(self, callback: Callable[..., None], value: int | str) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. All of it runs on the scheduler's loop; storage is used in threads (:mod:`docdask.engine.committer`).
+1. All of it runs on the scheduler's loop; storage is used in threads (:mod:`docdask.engine.ledgers`).
 2. A grant leaves when its record is durable, not before.
 3. Answers of one turn of the loop go to each worker in one message.
 4. Nothing raises in a stream handler: that would close a worker's stream, and Dask would take the worker for dead.
@@ -11,14 +11,13 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import json
 import logging
 import pickle
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from docdask._version import __version__
@@ -28,16 +27,24 @@ from docdask.core import views, wire
 from docdask.core.governor import Governor
 from docdask.core.ledger import Record
 from docdask.core.recovery import recover
-from docdask.core.spec import SemaphoreSpec
+from docdask.core.spec import SECOND_NS, SemaphoreSpec
 from docdask.engine.clock import Clock
-from docdask.engine.committer import Committer
+from docdask.engine.ledgers import Ledger, Ledgers
 from docdask.engine.protocol import ASK, HELLO, STREAM, TELL, send_now
-from docdask.errors import UsageError, sentence
+from docdask.errors import StorageError, UsageError, sentence
+from docdask.store.ledger import totals
 
 logger = logging.getLogger(__name__)
 
 #: Events that a worker or client may send by a call.
-_TOLD = (ev.Register, ev.Configure, ev.Close, ev.OpenRun, ev.CloseRun, ev.Note, ev.Restore)
+_TOLD = (ev.Register, ev.Configure, ev.Close, ev.OpenRun, ev.CloseRun, ev.Restore)
+
+
+#: How far back intents of the scheduler's own ledger are kept for semaphores that are yet to be registered.
+_RECENT_NS = 3600 * SECOND_NS
+_NO_LEDGER = (
+    "this scheduler was started without one (--ledger URL), and the run was not opened with one (ledger=URL)"
+)
 
 
 class GovernorShell:
@@ -58,14 +65,10 @@ class GovernorShell:
         self.governor = Governor(utc_offset_ns=clock.utc_offset_ns)
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
-        self._committer: Committer | None = None
-        self._records: tuple[Record, ...] = ()
-        self._spent: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+        self.ledgers = Ledgers(self._loop, durable=self._written, failed=self._failed)
         self._specs: dict[str, set[SemaphoreSpec]] = {}  # every spec that was in force under a name
+        self._appended: ins.Append | None = None  # the last one
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._durable = 0
-        self._held: list[tuple[int, int, ins.Grant]] = []  # heap of grants whose records are not durable
-        self._count = itertools.count()
         self._outbox: dict[str, dict[str, list[Any]]] = {}
         self._ready = asyncio.Event()
         self._do: dict[type[Any], Callable[[Any], None]] = {
@@ -78,24 +81,17 @@ class GovernorShell:
         scheduler.handlers.update({HELLO: self.hello, TELL: self.tell, ASK: self.ask})
         scheduler.stream_handlers[STREAM] = self.listen
 
-    def open(
-        self, records: tuple[Record, ...], committer: Committer | None, governor: Governor | None
-    ) -> None:
-        """Begin: with the ledger of the governor before, or without one.
+    async def open(self, ledger: str) -> None:
+        """Begin: with a ledger of the scheduler's own at that URL, or (empty) without one.
 
-        Parameters
-        ----------
-        records
-            What was read from the ledger.
-        committer
-            Writes the ledger; None if there is none.
-        governor
-            One that goes on above the numbers of the ledger; None for a new one.
+        Raises
+        ------
+        StorageError
+            If it can't be read or written.
         """
-        self._records = records
-        self._committer = committer
-        if governor is not None:
-            self.governor = governor
+        if ledger:
+            opened, _ = await self.ledgers.open(ledger, self._since_utc_ns(_RECENT_NS), own=True)
+            self._number(opened)
         self._ready.set()
 
     async def close(self) -> None:
@@ -103,8 +99,7 @@ class GovernorShell:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        if self._committer is not None:
-            await asyncio.to_thread(self._committer.close)
+        await self.ledgers.close()
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -136,46 +131,86 @@ class GovernorShell:
             decoded = wire.decode(json.loads(event) | {"at_ns": self.clock.now_ns()})
             if not isinstance(decoded, _TOLD):
                 raise UsageError(f"{event[:80]} is no event that can be told", "send permits by the stream")
-            rejected = self._tell(decoded)
+            rejected = await self._tell(decoded)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the sender's to know
-            return {"error": sentence(error), "remedy": getattr(error, "remedy", "")}
+            kind = "StorageError" if isinstance(error, StorageError) else "UsageError"
+            return {"error": sentence(error), "remedy": getattr(error, "remedy", ""), "is": kind}
         return {"error": rejected[0].message, "remedy": rejected[0].remedy} if rejected else {}
 
-    def _tell(self, event: ev.Event) -> list[ins.Reject]:
+    async def _tell(self, event: ev.Event) -> list[ins.Reject]:
         if isinstance(event, ev.Register):
-            return self._register(event)
+            return await self._register(event)
         if isinstance(event, ev.OpenRun):
-            spent = self._spent.pop((event.semaphore, event.run), None)
-            if spent is not None and not any(event.spent):
-                event = replace(event, spent=spent)
+            return await self._open_run(event)
         rejected = self.handle(event)
         if isinstance(event, ev.Configure) and not rejected:
             self._specs.setdefault(event.semaphore, set()).add(event.spec)
+        elif isinstance(event, ev.CloseRun):
+            self.ledgers.leave(event.semaphore, event.run)
         elif isinstance(event, ev.Close):
+            self.ledgers.leave(event.semaphore)
             self._specs.pop(event.semaphore, None)
             timer = self._timers.pop(event.semaphore, None)
             if timer is not None:
                 timer.cancel()
         return rejected
 
-    def _register(self, event: ev.Register) -> list[ins.Reject]:
+    async def _register(self, event: ev.Register) -> list[ins.Reject]:
         """Register; a spec that was in force before the quotas were changed is no other one."""
-        known = self._specs.get(event.semaphore, set())
-        if event.spec in known:
+        name = event.semaphore
+        if event.spec in self._specs.get(name, ()):
             return []
-        new = event.semaphore not in self.governor.pools
+        own = self.ledgers.get("")
+        recent: tuple[Record, ...] = ()
+        if own is not None and name not in self.governor.pools:
+            recent = own.read.recent
+            if 3 * event.spec.period_ns > _RECENT_NS:
+                since = self._since_utc_ns(3 * event.spec.period_ns)
+                recent = (await asyncio.to_thread(totals, own.url, since_utc_ns=since)).recent
+        new = name not in self.governor.pools
         rejected = self.handle(event)
         if rejected:
             return rejected
-        self._specs.setdefault(event.semaphore, set()).add(event.spec)
-        if new and self._records:
-            now_ns = self.clock.now_ns()
-            found = recover(
-                self._records, event.semaphore, event.spec, now_utc_ns=now_ns + self.clock.utc_offset_ns
-            )
-            self._spent |= {(event.semaphore, run): spent for run, spent in found.spent.items()}
-            self.handle(ev.Restore(now_ns, event.semaphore, f"ledger-{found.epoch}", found.meters))
+        self._specs.setdefault(name, set()).add(event.spec)
+        if new and own is not None:
+            self._restore(name, own, recent)
         return []
+
+    async def _open_run(self, event: ev.OpenRun) -> list[ins.Reject]:
+        """Open a run, and its ledger with it: nothing of it is granted before what was spent is known."""
+        pool = self.governor.pools.get(event.semaphore)
+        ledger = self.ledgers.get("")
+        if event.ledger and pool is not None:
+            since = self._since_utc_ns(max(3 * pool.spec.period_ns, _RECENT_NS))
+            ledger, read = await self.ledgers.open(event.ledger, since)
+            if read:
+                self._number(ledger)
+            event = replace(event, ledger=ledger.name)
+        if ledger is not None and not any(event.spent):
+            event = replace(event, spent=_spent(ledger, event.semaphore, event.run))
+        rejected = self.handle(replace(event, at_ns=self.clock.now_ns()))
+        if event.ledger and ledger is not None and not rejected:
+            ledger.users.add((event.semaphore, event.run))
+        return rejected
+
+    def _number(self, ledger: Ledger) -> None:
+        """Tell the governor of a ledger that was read, and of what it says was used lately."""
+        read, now_ns = ledger.read, self.clock.now_ns()
+        self.handle(ev.OpenLedger(now_ns, ledger.name, ledger.epoch, read.fence, read.sequence))
+        for name in self.governor.pools:
+            self._restore(name, ledger, read.recent)
+
+    def _restore(self, semaphore: str, ledger: Ledger, recent: tuple[Record, ...]) -> None:
+        """Count what others sent by this semaphore lately; what this governor sent is counted already."""
+        now_ns = self.clock.now_ns()
+        others = [record for record in recent if record.epoch not in ledger.epochs]
+        spec = self.governor.pools[semaphore].spec
+        found = recover(others, semaphore, spec, now_utc_ns=now_ns + self.clock.utc_offset_ns)
+        token, spent = f"ledger {ledger.name} {ledger.epoch}", _spent(ledger, semaphore, "")
+        self.handle(ev.Restore(now_ns, semaphore, token, found.meters, spent))
+
+    def _since_utc_ns(self, ago_ns: int) -> int:
+        return self.clock.now_ns() + self.clock.utc_offset_ns - ago_ns
 
     async def ask(self, semaphore: str, what: str, most: int = 1000) -> Any:
         """Answer a question: ``view``, ``permits`` or ``usage`` of a semaphore, pickled; an error if there is none."""
@@ -214,6 +249,8 @@ class GovernorShell:
             return
         for semaphore, outcomes in message.get("returns", ()):
             self.handle(ev.Return(now_ns, semaphore, name, tuple(ev.Outcome(*o) for o in outcomes)))
+        for token, note in message.get("notes", ()):
+            self._note(name, token, ev.Note(now_ns, note[0], name, *note[1:]))
         for semaphore, ids in message.get("cancels", ()):
             self.handle(ev.Cancel(now_ns, semaphore, name, tuple(ids)))
         for semaphore, lane, run, kind, endpoints, locations, waiters in message.get("wants", ()):
@@ -227,17 +264,40 @@ class GovernorShell:
         for probe in message.get("probes", ()):
             self._put(name, "probes", probe)
 
+    def _note(self, name: str, token: str, note: ev.Note) -> None:
+        """Put a fact about a unit into its ledger; whoever gave a token hears when it is durable."""
+        self._appended = None
+        rejected = self.handle(note)
+        if not token:
+            return
+        if rejected:
+            self._put(name, "noted", (token, rejected[0].message))
+        elif self._appended is None:
+            self._put(name, "noted", (token, ""))
+        else:
+            record = self._appended.record
+            done = partial(self._noted, name, token)
+            self.ledgers.when_durable(self._appended.ledger, record.sequence, done)
+
+    def _noted(self, name: str, token: str, failed: str) -> None:
+        self._put(name, "noted", (token, failed))
+
     # -- instructions ------------------------------------------------------------------------------------------------
 
     def _grant(self, grant: ins.Grant) -> None:
-        if grant.sequence > self._durable:
-            heapq.heappush(self._held, (grant.sequence, next(self._count), grant))
+        if grant.sequence:
+            self.ledgers.when_durable(grant.ledger, grant.sequence, partial(self._leave, grant))
         else:
-            self._put(
-                grant.worker,
-                "grants",
-                (grant.permit, grant.semaphore, grant.endpoint, grant.fence, grant.lease_ns, grant.kind),
-            )
+            self._leave(grant, "")
+
+    def _leave(self, grant: ins.Grant, failed: str) -> None:
+        if failed:
+            return  # the governor takes it back
+        self._put(
+            grant.worker,
+            "grants",
+            (grant.permit, grant.semaphore, grant.endpoint, grant.fence, grant.lease_ns, grant.kind),
+        )
 
     def _refuse(self, refuse: ins.Refuse) -> None:
         self._put(refuse.worker, "refusals", (refuse.permit, refuse.reason, refuse.message, refuse.remedy))
@@ -246,11 +306,10 @@ class GovernorShell:
         self._put(revoke.worker, "revoked", revoke.permit)
 
     def _append(self, append: ins.Append) -> None:
-        if self._committer is None:
+        self._appended = append
+        if not self.ledgers.append(append.record, append.ledger):
             # A ledger was asked for, and there is none: whoever waits must hear it, not hang.
-            self._loop.call_soon(self._failed, "this scheduler was started without one (--ledger URL)")
-        else:
-            self._committer.add(append.record)
+            self._loop.call_soon(self._failed, append.ledger, _NO_LEDGER)
 
     def _wake_at(self, wake: ins.WakeAt) -> None:
         timer = self._timers.pop(wake.semaphore, None)
@@ -266,19 +325,11 @@ class GovernorShell:
         self._timers.pop(wake.semaphore, None)
         self.handle(ev.Timer(self.clock.now_ns(), wake.semaphore))
 
-    def _written(self, sequence: int) -> None:
-        self._durable = max(self._durable, sequence)
-        while self._held and self._held[0][0] <= self._durable:
-            self._grant(heapq.heappop(self._held)[2])
-        self.handle(ev.Durable(self.clock.now_ns(), sequence))
+    def _written(self, ledger: str, sequence: int) -> None:
+        self.handle(ev.Durable(self.clock.now_ns(), sequence, ledger))
 
-    def _failed(self, message: str) -> None:
-        self._held.clear()  # the governor takes them all back
-        self.handle(ev.LedgerFailed(self.clock.now_ns(), message))
-
-    def callbacks(self) -> tuple[Callable[[int], None], Callable[[str], None]]:
-        """For the committer: what to call when records are durable, and when they can't be written."""
-        return self._written, self._failed
+    def _failed(self, ledger: str, message: str) -> None:
+        self.handle(ev.LedgerFailed(self.clock.now_ns(), message, ledger))
 
     # -- the way back ------------------------------------------------------------------------------------------------
 
@@ -304,3 +355,8 @@ class GovernorShell:
                 except OSError:  # Dask sees it too, and tells us by its hooks
                     logger.debug("docdask: %s has gone", name)
                 return
+
+
+def _spent(ledger: Ledger, semaphore: str, run: str) -> tuple[int, int, int, int]:
+    purse = ledger.read.runs.get((semaphore, run))
+    return (0, 0, 0, 0) if purse is None else purse.spent

@@ -6,19 +6,14 @@ docdask.engine.preload`` on one that shall have it again after a restart.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from docdask.core.governor import Governor
-from docdask.core.ledger import Record, fold
 from docdask.engine.clock import Clock
-from docdask.engine.committer import Committer, Writer
 from docdask.engine.companions import invite
 from docdask.engine.governing import GovernorShell
 from docdask.engine.protocol import PLUGIN
-from docdask.store.ledger import next_epoch, open_writer, read_ledger
 
 
 class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
@@ -49,16 +44,11 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
             return
         shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock())
         invite(scheduler)
-        if not self.ledger:
-            shell.open((), None, None)
-            return
         try:
-            records, governor, writer = await asyncio.to_thread(_recover, self.ledger, shell.clock)
+            await shell.open(self.ledger)
         except BaseException:
             del scheduler.extensions[PLUGIN]  # the next one who asks may try again
             raise
-        durable, failed = shell.callbacks()
-        shell.open(records, Committer(writer, asyncio.get_running_loop(), durable, failed), governor)
 
     async def close(self) -> None:
         """Write what is left of the ledger."""
@@ -76,14 +66,3 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
 def _shell(scheduler: Any) -> GovernorShell:
     shell: GovernorShell = scheduler.extensions[PLUGIN]
     return shell
-
-
-def _recover(url: str, clock: Clock) -> tuple[tuple[Record, ...], Governor, Writer]:
-    """Read the ledger, and open a new segment. In a thread: it waits for storage."""
-    records = read_ledger(url).records
-    last = fold(records)
-    epoch = next_epoch(url, last.epoch)
-    governor = Governor(
-        epoch=epoch, fence=last.fence, sequence=last.sequence, utc_offset_ns=clock.utc_offset_ns
-    )
-    return records, governor, open_writer(url, epoch)

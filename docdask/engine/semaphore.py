@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from docdask.core import events as ev
 from docdask.core.spec import SECOND_NS, UNLIMITED, BreakerSpec, BudgetSpec, EndpointSpec, Kind, SemaphoreSpec
@@ -289,13 +290,81 @@ class QuotaSemaphore:
         await self.agent.tell(ev.Configure(0, self.name, spec))
         self.spec = spec
 
-    def open_run(self, run: str, *, calls: int = 0, pages: int = 0, budget: BudgetSpec = UNLIMITED) -> Any:
-        """Announce a run: what it means to call decides whether it may go at once, the budget is never exceeded."""
-        return self._sync(self._tell, ev.OpenRun(0, self.name, run, calls, pages, budget))
+    def open_run(
+        self,
+        run: str,
+        *,
+        calls: int = 0,
+        pages: int = 0,
+        budget: BudgetSpec = UNLIMITED,
+        ledger: str = "",
+    ) -> Any:
+        """Announce a run, before its first permit.
+
+        Parameters
+        ----------
+        run
+            Name, as in ``acquire(run=…)``.
+        calls, pages
+            What it means to call in all, as far as known: decides whether it may go at once.
+        budget
+            Never exceeded by a page; what the ledger says was spent before counts.
+        ledger
+            Run directory (path or fsspec URL) whose ledger is the run's own: it is read before anything is granted, and
+            each intent is in it before its grant leaves. Empty: the scheduler's ledger, if the semaphore's spec asks for one.
+
+        Raises
+        ------
+        UsageError
+            If the run is open with another ledger.
+        StorageError
+            If the ledger can't be read or written.
+        """
+        if ledger and "://" not in ledger:
+            ledger = str(Path(ledger).resolve())  # the scheduler's working directory is another one
+        return self._sync(self._tell, ev.OpenRun(0, self.name, run, calls, pages, budget, ledger=ledger))
 
     def close_run(self, run: str) -> Any:
         """End a run; whoever waits for it is refused."""
         return self._sync(self._tell, ev.CloseRun(0, self.name, run))
+
+    def note(
+        self,
+        run: str,
+        unit: str,
+        fence: int,
+        kind: Literal["stored", "operation", "adopted"],
+        *,
+        code: str = "",
+        attempt: int = 1,
+    ) -> Any:
+        """Put a fact about a unit into the ledger of its run, after what was reported of permits before.
+
+        An operation is noted when this returns: it is in the ledger before anybody waits for it. That a result is stored
+        is noted without waiting, since the result itself says so too.
+
+        Parameters
+        ----------
+        run, unit, attempt
+            As in ``acquire``.
+        fence
+            Of the permit under which it happened.
+        kind
+            ``stored``: its result is in the run directory, which is final; ``operation``: the service has begun a batch
+            operation of the name ``code``; ``adopted``: such an operation is waited for by this process from now on.
+
+        Raises
+        ------
+        StorageError
+            If an operation can't be written into the ledger.
+        """
+        if kind not in {"stored", "operation", "adopted"}:
+            raise UsageError(f"{kind!r} is nothing to note", "note 'stored', 'operation' or 'adopted'")
+        return self._sync(self._note, (self.name, run, unit, fence, kind, attempt, code), kind != "stored")
+
+    async def _note(self, fact: tuple[Any, ...], durable: bool) -> None:
+        await self._register()
+        await self.agent.note(fact, durable=durable)
 
     def close(self) -> Any:
         """End the semaphore on the whole cluster; whoever waits is refused."""

@@ -15,17 +15,111 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from docdask.core.ledger import Record
-from docdask.core.segments import Reading, encode_record
+from docdask.core.segments import Faults, Reading, Segment, encode_record
 from docdask.core.segments import read as read_segments
+from docdask.core.segments import stream as stream_segments
+from docdask.core.totals import Summing, Totals
 from docdask.errors import StorageError
 from docdask.store import files
 
 FOLDER = "ledger"
 _EPOCH = re.compile(r"epoch-(\d+)")
+_NUMBERED = re.compile(r"epoch-(\d+)-\d+\.jsonl")
+#: Bytes of a segment that are read at a time.
+_BLOCK_BYTES = 1 << 20
+#: Objects that are fetched at a time.
+_OBJECTS = 32
+
+
+def canonical(url: str) -> str:
+    """One name for a run directory, however it was written: an absolute path, or a URL without a slash at its end.
+
+    Raises
+    ------
+    StorageError
+        If the URL's protocol is unknown or its driver is not installed.
+    """
+    fs, root = files.filesystem(url)
+    return root if files.is_local(fs) else str(fs.unstrip_protocol(root))
+
+
+def totals(url: str, *, since_utc_ns: int | None = None) -> Totals:
+    """What the ledger of the run directory at ``url`` comes to, in the memory of a block and about 100 bytes a unit.
+
+    Parameters
+    ----------
+    url
+        Run directory.
+    since_utc_ns
+        Also give the intents from this moment on, as ``recent``.
+
+    Raises
+    ------
+    StorageError
+        If the storage refuses.
+    """
+    summing, faults = summed(url, since_utc_ns)
+    return summing.totals(faults)
+
+
+def summed(url: str, since_utc_ns: int | None = None) -> tuple[Summing, Faults]:
+    """Like :func:`totals`, for somebody who goes on adding."""
+    faults = Faults()
+    summing = Summing(since_utc_ns)
+    summing.add(records(url, faults))
+    return summing, faults
+
+
+def records(url: str, faults: Faults | None = None) -> Iterator[Record]:
+    """Records of the ledger at ``url`` one by one, in the order of their numbers, each once.
+
+    Parameters
+    ----------
+    url
+        Run directory.
+    faults
+        Takes what was wrong with the segments.
+
+    Raises
+    ------
+    StorageError
+        If the storage refuses.
+    """
+    fs, root = files.filesystem(url)
+    folder = f"{root}/{FOLDER}"
+    series: dict[str, list[str]] = {}
+    for name in files.names(fs, folder):
+        if name.endswith(".jsonl"):
+            numbered = _NUMBERED.fullmatch(name)
+            series.setdefault(numbered[1] if numbered else name, []).append(name)
+    return stream_segments(
+        [_segments(fs, folder, names) for names in series.values()], Faults() if faults is None else faults
+    )
+
+
+def _segments(fs: Any, folder: str, names: list[str]) -> Iterator[Segment]:
+    """Content of segments, in blocks of whole lines."""
+    if files.is_local(fs):
+        for name in names:
+            yield name, _blocks(f"{folder}/{name}")
+        return
+    for at in range(0, len(names), _OBJECTS):
+        some = names[at : at + _OBJECTS]
+        paths = [f"{folder}/{name}" for name in some]
+        with files.storage_errors(paths[0], local=False):
+            found = fs.cat(paths)
+        for name, path in zip(some, paths, strict=True):
+            yield name, (found[path],)
+
+
+def _blocks(path: str) -> Iterator[bytes]:
+    with files.storage_errors(path, local=True), open(path, "rb") as file:  # noqa: PTH123 - beside the others
+        while block := file.read(_BLOCK_BYTES):
+            yield block + file.readline()
 
 
 def read_ledger(url: str) -> Reading:
@@ -89,6 +183,7 @@ class LocalWriter:
     def __init__(self, folder: str, epoch: int) -> None:
         self.path = f"{folder}/epoch-{epoch:05d}.jsonl"
         self._size_bytes = 0
+        self._file: int | None
         with files.storage_errors(self.path, local=True):
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - beside the others
             try:
@@ -107,6 +202,8 @@ class LocalWriter:
         """
         data = memoryview(b"".join(map(encode_record, records)))
         with files.storage_errors(self.path, local=True):
+            if self._file is None:
+                self._file = self._again()
             # What a failed write left behind is overwritten, and cut off where it is longer.
             os.ftruncate(self._file, self._size_bytes)
             done = 0
@@ -115,9 +212,19 @@ class LocalWriter:
             os.fdatasync(self._file) if hasattr(os, "fdatasync") else os.fsync(self._file)
         self._size_bytes += len(data)
 
+    def _again(self) -> int:
+        try:
+            return os.open(self.path, os.O_WRONLY)
+        except (
+            FileNotFoundError
+        ) as error:  # to a writer that is a failure: the run directory was moved or removed
+            raise files.storage_error(self.path, error) from error
+
     def close(self) -> None:
-        """Give the file back."""
-        os.close(self._file)
+        """Give the file back; what is appended afterwards opens it again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 class ObjectWriter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import threading
 
 import pytest
 from distributed import Client, LocalCluster
@@ -11,12 +12,13 @@ from distributed import Client, LocalCluster
 from docdask import GovernorPlugin, QuotaSemaphore
 from docdask.core import events as ev
 from docdask.core.ledger import fold
-from docdask.core.spec import EndpointSpec, SemaphoreSpec
+from docdask.core.spec import BudgetSpec, EndpointSpec, SemaphoreSpec
 from docdask.engine import agent as agent_module
+from docdask.engine import ledgers
 from docdask.engine.binding import agent_of
 from docdask.engine.protocol import PLUGIN, STREAM
-from docdask.errors import ClusterError, PermitRefused, StorageError
-from docdask.store.ledger import LocalWriter, read_ledger
+from docdask.errors import ClusterError, PermitRefused, StorageError, UsageError
+from docdask.store.ledger import LocalWriter, read_ledger, totals
 
 SECOND = 10**9
 
@@ -198,8 +200,9 @@ def test_a_full_disk_refuses_who_waits_and_goes_on_when_there_is_space(tmp_path,
         assert refused.value.reason == "ledger"
         monkeypatch.setattr(LocalWriter, "append", real)
         shell = made.scheduler.extensions[PLUGIN]
-        written, again = shell._written, asyncio.Event()
-        shell._committer._durable = lambda sequence: (written(sequence), again.set())
+        committer, again = shell.ledgers.get("").committer, asyncio.Event()
+        written = committer._durable
+        committer._durable = lambda sequence: (written(sequence), again.set())
         await again.wait()
         assert await semaphore.acquire()
 
@@ -228,3 +231,206 @@ def test_a_timer_that_fires_early_is_set_again():
         assert len(timers) <= 20  # one for each that waits, not a busy loop
 
     cluster(body)
+
+
+async def spend(semaphore, run, count, **wish):
+    for number in range(count):
+        async with semaphore.permit(run=run, unit=f"unit-{number}", **wish):
+            pass
+
+
+async def spent(semaphore):
+    return {b.run: b.pages_spent for b in (await semaphore.view()).budgets}
+
+
+def test_each_run_has_its_own_ledger_whole_by_itself(tmp_path):
+    folders = {run: tmp_path / run for run in ("may", "june")}
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        for run, folder in folders.items():
+            await semaphore.open_run(run, ledger=str(folder), budget=BudgetSpec(pages=9))
+        await asyncio.gather(spend(semaphore, "may", 4), spend(semaphore, "june", 3, pages=2))
+        with pytest.raises(PermitRefused, match="was not opened with one"):
+            await semaphore.acquire(run="july")
+
+    cluster(body)
+    for run, pages in {"may": 4, "june": 6}.items():
+        reading = read_ledger(str(folders[run]))
+        assert reading.whole
+        assert {record.run for record in reading.records} == {run}
+        assert fold(reading.records).pages_billed == pages
+
+
+def test_a_run_that_is_opened_again_goes_on_with_its_budget_and_its_minute(tmp_path):
+    many = SemaphoreSpec((EndpointSpec("us", requests=8),), ledger=True)
+
+    async def first(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=many)
+        await semaphore.open_run("june", ledger=str(tmp_path), budget=BudgetSpec(pages=7))
+        await spend(semaphore, "june", 3, pages=2)
+
+    async def second(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=many)
+        await semaphore.open_run("june", ledger=f"{tmp_path}/", budget=BudgetSpec(pages=7))
+        assert await spent(semaphore) == {"": 6, "june": 6}
+        assert (await semaphore.view()).meters[0].used == 3
+        with pytest.raises(PermitRefused, match="budget"):
+            await semaphore.acquire(run="june", pages=2)
+        await spend(semaphore, "june", 1)
+
+    cluster(first)
+    cluster(second)
+    reading = read_ledger(str(tmp_path))
+    assert reading.whole
+    assert {record.epoch for record in reading.records} == {1, 2}
+    assert fold(reading.records).pages_billed == 7
+
+
+def test_a_run_that_went_on_elsewhere_is_read_anew(tmp_path):
+    """The first cluster lives on while the second one does a part of the run, and then goes on itself."""
+
+    async def elsewhere(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        await semaphore.open_run("june", ledger=str(tmp_path))
+        await spend(semaphore, "june", 5)
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        await semaphore.open_run("june", ledger=str(tmp_path))
+        held = await semaphore.acquire(run="june", pages=2)
+        await semaphore.close_run("june")
+        async with (
+            LocalCluster(n_workers=0, processes=False, asynchronous=True, dashboard_address=":0", protocol="tcp://") as two,
+            Client(two, asynchronous=True, set_as_default=False) as other,
+        ):  # fmt: skip
+            there = QuotaSemaphore(name="s", spec=spec(ledger=True), client=other)
+            await there.open_run("june", ledger=str(tmp_path))
+            await spend(there, "june", 5)
+            assert await spent(there) == {"": 5, "june": 5}
+        await semaphore.open_run("june", ledger=str(tmp_path))
+        assert await spent(semaphore) == {"": 5, "june": 5}
+        await semaphore.release(held)
+        await spend(semaphore, "june", 1)
+        assert await spent(semaphore) == {"": 8, "june": 8}
+
+    cluster(body)
+    reading = read_ledger(str(tmp_path))
+    assert reading.whole
+    assert fold(reading.records).pages_billed == 8
+    assert fold(reading.records).at_risk == (0, 0)
+
+
+def test_records_that_come_while_a_ledger_is_read_follow_what_was_read(tmp_path, monkeypatch):
+    reading, go_on = threading.Event(), threading.Event()
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        await semaphore.open_run("june", ledger=str(tmp_path))
+        held = await semaphore.acquire(run="june", pages=2)
+        await semaphore.close_run("june")
+        real = ledgers.summed
+
+        def slow(*arguments):
+            reading.set()
+            go_on.wait(20)
+            return real(*arguments)
+
+        monkeypatch.setattr(ledgers, "summed", slow)
+        opening = asyncio.ensure_future(semaphore.open_run("june", ledger=str(tmp_path)))
+        await asyncio.to_thread(reading.wait, 20)
+        await semaphore.release(held)
+        await until(lambda: waiting(semaphore, 0))
+        go_on.set()
+        await opening
+        assert await spent(semaphore) == {"": 2, "june": 2}
+        (project, _) = (await semaphore.view()).budgets
+        assert project.pages_at_risk == project.pages_reserved == 0
+
+    cluster(body)
+    found = read_ledger(str(tmp_path))
+    assert found.whole
+    assert [(r.sequence, r.epoch, r.kind) for r in found.records] == [(1, 1, "intent"), (2, 2, "answered")]
+
+
+def test_a_run_whose_ledger_can_not_be_written_is_refused_and_others_go_on(tmp_path, monkeypatch):
+    real = LocalWriter.append
+
+    def full(self, records):
+        if "full" in self.path:
+            raise StorageError("can't use the ledger: there is no space left on the disk")
+        real(self, records)
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        for run in ("full", "june"):
+            await semaphore.open_run(run, ledger=str(tmp_path / run))
+        monkeypatch.setattr(LocalWriter, "append", full)
+        with pytest.raises(PermitRefused, match="no space left"):
+            await semaphore.acquire(run="full")
+        await spend(semaphore, "june", 2)
+
+    cluster(body)
+    assert fold(read_ledger(str(tmp_path / "june")).records).pages_billed == 2
+
+
+def test_a_ledger_that_can_not_be_opened_is_an_error_of_its_run_alone(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        with pytest.raises(StorageError, match="is a file, not a folder"):
+            await semaphore.open_run("june", ledger=str(tmp_path / "file"))
+        await semaphore.open_run("june", ledger=str(tmp_path / "folder"))
+        with pytest.raises(UsageError, match="is open with ledger"):
+            await semaphore.open_run("june", ledger=str(tmp_path / "other"))
+        await spend(semaphore, "june", 1)
+
+    cluster(body)
+
+
+def test_two_semaphores_of_one_run_share_its_ledger(tmp_path):
+    async def body(made, client):
+        for name in ("s", "t"):
+            semaphore = QuotaSemaphore(name=name, spec=spec(ledger=True))
+            await semaphore.open_run("june", ledger=str(tmp_path))
+            await spend(semaphore, "june", 2)
+
+    cluster(body)
+    reading = read_ledger(str(tmp_path))
+    assert reading.whole
+    assert {(record.semaphore, record.epoch) for record in reading.records} == {("s", 1), ("t", 1)}
+
+
+def test_facts_about_units_are_noted(tmp_path):
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        await semaphore.open_run("june", ledger=str(tmp_path))
+        async with semaphore.permit(run="june", unit="invoice", kind="batch") as permit:
+            await semaphore.note("june", "invoice", permit.fence, "operation", code="operations/7")
+            permit.report()
+        await semaphore.note("june", "invoice", permit.fence, "stored")
+        with pytest.raises(UsageError, match="'eaten' is nothing to note"):
+            semaphore.note("june", "invoice", permit.fence, "eaten")
+
+    cluster(body)
+    unit = fold(read_ledger(str(tmp_path)).records).units["invoice"]
+    assert [record.kind for record in unit.story] == ["intent", "operation", "answered", "stored"]
+    assert (unit.state, unit.operation) == ("stored", "operations/7")
+
+
+def test_a_ledger_on_object_storage_is_kept_in_numbered_objects():
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        await semaphore.open_run("june", ledger="memory://bucket/run")
+        await spend(semaphore, "june", 3)
+        await semaphore.close_run("june")
+        await semaphore.open_run("june", ledger="memory://bucket/run/")
+        await spend(semaphore, "june", 1)
+        assert await spent(semaphore) == {"": 4, "june": 4}
+
+    cluster(body)
+    reading = read_ledger("memory://bucket/run")
+    assert reading.whole
+    assert fold(reading.records).pages_billed == 4
+    assert totals("memory://bucket/run").pages_billed == 4

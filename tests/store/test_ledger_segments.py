@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 
 import pytest
 
 from docdask.core.ledger import Record, fold
 from docdask.errors import StorageError
-from docdask.store.ledger import LocalWriter, next_epoch, open_writer, read_ledger
+from docdask.store.ledger import LocalWriter, canonical, next_epoch, open_writer, read_ledger, records, totals
 
 
 def record(sequence: int, kind: str = "intent", *, epoch: int = 1, unit: str = "u1") -> Record:
@@ -85,3 +86,36 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_looks_like_a_record(tmp_pat
     assert [r.sequence for r in reading.records] == [1, 2]
     assert reading.whole
     assert not reading.torn
+
+
+def test_one_run_directory_has_one_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path / "run")
+    assert canonical("run") == canonical(f"{here}/") == canonical(f"file://{here}") == here
+    assert canonical("memory://bucket/run/") == canonical("memory://bucket/run")
+
+
+@pytest.mark.parametrize("place", ["{}", "memory://{}"])
+def test_totals_of_several_governors_are_those_of_all_records(tmp_path, place):
+    url = place.format(tmp_path)
+    for epoch in (1, 2):
+        writer = open_writer(url, epoch)
+        for first in (1, 3):
+            numbers = [first + 4 * (epoch - 1), first + 1 + 4 * (epoch - 1)]
+            writer.append([record(n, epoch=epoch) for n in numbers])
+        writer.close()
+    found = totals(url)
+    assert (found.records, found.sequence, found.epoch) == (8, 8, 2)
+    assert tuple(records(url)) == read_ledger(url).records
+    assert found.faults.whole
+
+
+def test_a_writer_that_was_closed_goes_on_where_it_was(tmp_path):
+    writer = LocalWriter(str(tmp_path / "ledger"), 1)
+    for number in (1, 2):
+        writer.append([record(number)])
+        writer.close()
+    assert [r.sequence for r in records(str(tmp_path))] == [1, 2]
+    shutil.rmtree(tmp_path / "ledger")
+    with pytest.raises(StorageError, match="epoch-00001"):
+        writer.append([record(3)])
