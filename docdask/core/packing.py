@@ -126,14 +126,15 @@ def fewest(items: Iterable[Packable], *, pages_most: int, bytes_most: int) -> in
     """Lower bound of the requests for these documents: no division into packs can do with fewer."""
     sums: dict[str, list[int]] = {}
     for item in items:
-        total = sums.setdefault(item.family, [0, 0, 0])
+        total = sums.setdefault(item.family, [0, 0, 0, 0])
         total[0] += item.pages
         total[1] += item.size_bytes
-        total[2] += 2 * item.pages > pages_most or 2 * item.size_bytes > bytes_most
-    # No two documents of more than half a pack share one; -(-a // b) is a / b rounded up.
+        total[2] += 2 * item.pages > pages_most
+        total[3] += 2 * item.size_bytes > bytes_most
+    # -(-a // b) is a / b rounded up; of two documents that are each more than half a pack, each needs one.
     return sum(
-        max(-(-pages // pages_most), -(-size // bytes_most) if size else 1, large)
-        for pages, size, large in sums.values()
+        max(-(-pages // pages_most), -(-size // max(1, bytes_most)), long, heavy)
+        for pages, size, long, heavy in sums.values()
     )
 
 
