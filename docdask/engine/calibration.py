@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from docdask.core.planner import Speed
+from docdask.core.routes import Configuration
+from docdask.core.server.latency import GOOGLE, SECOND_NS, Latency
 from docdask.service import base
 from docdask.settings import Settings
+from docdask.store.run import RunDirectory
 
 _KEPT_S = 7 * 24 * 3600
 #: Overhead a document beside its engine (read, hash, store, tabulate), from benchmarks/overhead.py, with room.
 _DOCUMENT_S = 0.01
+#: Calls that tell how long the service takes.
+_CALLS = 20
 
 
 def speed(engine: base.Engine, settings: Settings) -> tuple[Speed, str]:
@@ -50,3 +58,63 @@ def speed(engine: base.Engine, settings: Settings) -> tuple[Speed, str]:
         ),
         source,
     )
+
+
+def latency(run: RunDirectory, configuration: Configuration | None) -> tuple[Latency, str]:
+    """How long the service takes to answer, in real seconds, and in a phrase where the numbers come from.
+
+    What this run has called already, a pilot for example, is measured: base and seconds a page by least squares over its
+    requests. Less than :data:`_CALLS` of them tell nothing; then the model of the emulator is assumed.
+
+    Parameters
+    ----------
+    run
+        Run whose stored calls are looked at.
+    configuration
+        Of Document AI; None: nothing is called. Its ``period_s`` scales what is assumed, not what was measured.
+    """
+    if configuration is None:
+        return GOOGLE, "nothing is called"
+    assumed = GOOGLE.stretched(configuration.period_s / 60)
+    if not run.generations():
+        return assumed, "assumed: nothing was called yet"
+    types = {processor.processor_type for processor in configuration.processors.values()}
+    measured = _answers(run, types)
+    if len(measured) < _CALLS:
+        return assumed, f"assumed: {len(measured)} calls were measured, {_CALLS} would tell"
+    base_s, page_s = fit(measured)
+    return (
+        replace(assumed, base_ns=round(base_s * SECOND_NS), page_ns=round(page_s * SECOND_NS), tail=0.0),
+        f"measured on {len(measured):,} calls of this run: {base_s:.2f} s and {page_s:.2f} s a page",
+    )
+
+
+def _answers(run: RunDirectory, types: set[str]) -> list[tuple[int, float]]:
+    """Pages and seconds of each paid request that was answered."""
+    from docdask.tables.result import Result
+
+    columns = ["processor", "started_at", "ended_at", "worker", "pages", "seconds"]
+    frame = Result(run.url).frame("calls", columns, filters=[("code", "==", "OK"), ("attempt", ">=", 1)])
+    frame = frame[frame["processor"].isin(types)]
+    if frame.empty:
+        return []
+    # Units of a pack have one call's times: their pages are that call's together.
+    calls = frame.groupby(["processor", "started_at", "ended_at", "worker"], observed=True)
+    together = calls.agg(pages=("pages", "sum"), seconds=("seconds", "max"))
+    return [(int(pages), float(seconds)) for pages, seconds in together.itertuples(index=False)]
+
+
+def fit(measured: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """Base and seconds a page, neither below 0, that fit pages and seconds of calls best (least squares).
+
+    Calls that are all of one length can't tell the two apart: half of the time is then the base.
+    """
+    count = len(measured)
+    pages = sum(length for length, _ in measured) / count
+    seconds = math.fsum(took for _, took in measured) / count
+    spread = math.fsum((length - pages) ** 2 for length, _ in measured)
+    if not spread:
+        return seconds / 2, seconds / 2 / pages
+    page_s = math.fsum((length - pages) * (took - seconds) for length, took in measured) / spread
+    page_s = min(max(0.0, page_s), seconds / pages)
+    return seconds - page_s * pages, page_s

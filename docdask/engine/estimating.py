@@ -50,14 +50,14 @@ def estimate(
         populations[key] = populations.get(key, 0) + 1
     strata = {source.document_id: stratum(source) for source in picked}
     observed: dict[str, dict[str, list[float]]] = {name: {} for name in _NAMES}
-    columns = ["document_id", "state", "mime_type", "pages", "text_pages", "group"]
+    columns = ["document_id", "state", "mime_type", "pages", "text_pages"]
     for row in run.catalog(columns).to_pylist():
         key = strata.get(row["document_id"], "")
         if not key:
             continue
         ready = row["state"] == "ready" and row["mime_type"] in engine.mime_types
         pages = row["pages"] or 1
-        item = Item(row["document_id"], row["group"] or "pdf", pages, min(row["text_pages"] or 0, pages), 0)
+        item = Item(pages, min(row["text_pages"] or 0, pages))
         numbers = (ready, not ready, pages * ready, speed.seconds(item) / workers * ready)
         for name, number in zip(_NAMES, numbers, strict=True):
             observed[name].setdefault(key, []).append(float(number))

@@ -2,34 +2,79 @@
 
 Rules:
 
-1. A document that is planned stays where it is; more inputs make a further generation. A document whose bytes changed is
-   planned anew and belongs to its newest generation.
-2. Of several documents with the same bytes one is done: one that is planned already, else the first by URI.
-3. Planning recognises nothing and asks nothing.
+1. A document that is planned stays where it is; more inputs make a further generation. A document whose bytes changed, or
+   that is escalated, is planned anew and belongs to its newest generation.
+2. Of several documents with the same bytes and the same way one is done: one that is planned already, else the first by
+   URI.
+3. Planning recognises nothing and asks nothing, and no document can end it: one that can't be sent is set aside.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from docdask.core import planner
-from docdask.core.planner import Item, Speed
-from docdask.engine import telling
-from docdask.engine.graph import Branch
-from docdask.engine.work import Unit
-from docdask.model import PageRange, unit_id
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from docdask.core.costing import Till
+from docdask.core.planner import Speed
+from docdask.core.routes import Configuration
+from docdask.engine import calibration, forecasting, parcelling, planrows, routing
+from docdask.engine.planned import branch, branches, planned, superseded
+from docdask.engine.routing import DECIDING, Numbers, Routed, Way
 from docdask.service import base
-from docdask.store.plan import PLAN, still_holds
 from docdask.store.run import PLAN_ROWS, RunDirectory
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["append", "branch", "branches", "copies", "escalate", "planned", "set_aside", "superseded"]
 
-_COPIED = ("document_id", "uri", "name", "sha256", "mime_type", "group", "action", "size_bytes", "kind", "kind_confidence",
-           "problem", "reason", "remedy", "columns")  # fmt: skip
-_NEEDED = [*_COPIED, "pages", "text_pages", "state"]
+_NEEDED = [*dict.fromkeys([*DECIDING, *planrows.COPIED])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """What plans one generation."""
+
+    run: RunDirectory
+    engine: base.Engine
+    speed: Speed
+    workers: int
+    configuration: Configuration | None
+
+    def add(self, catalog: pa.Table, ways: list[Way], way: Numbers, rows: Numbers, facts: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
+        """Plan these rows of the catalog, as a generation if there are any; what is known of it."""
+        run, generation = self.run, len(self.run.generations())
+        docs = parcelling.documents(catalog, way, rows)
+        latency, latency_note = calibration.latency(run, self.configuration)
+        parcels = parcelling.parcel(
+            docs, ways, self.configuration, self.speed, self.workers,
+            latency=latency, first_number=_next_partition(run),
+        )  # fmt: skip
+        till = _till(run, self.configuration)
+        costs = planrows.charge(parcels, docs, till) if till else np.zeros(len(docs), np.int64)
+        outlook = forecasting.Outlook(
+            parcels, docs, self.configuration, self.speed, self.workers, latency, first=generation == 0
+        )
+        summary = {
+            **facts,
+            "generation": generation,
+            "new": len(docs),
+            "new_pages": int(docs.pages.sum()),
+            "new_text_pages": int(docs.text_pages.sum()),
+            "partitions": len(parcels.partitions),
+            "workers": self.workers,
+            **outlook.work(),
+            **(outlook.money(costs, till, latency_note) if till else {}),
+        }
+        if len(docs):
+            options = getattr(self.engine, "options", run.manifest().engine_options)
+            identities = planrows.identities(parcels.courses, self.engine, options)
+            tables = planrows.tables(parcels, docs, catalog, costs, identities, rows=PLAN_ROWS)
+            run.append_plan(generation, tables, summary)
+        return summary
 
 
 def append(
@@ -40,101 +85,108 @@ def append(
     *,
     only: frozenset[str] | None = None,
     facts: Mapping[str, Any] | None = None,
+    configuration: Configuration | None = None,
 ) -> dict[str, Any]:
     """Plan what the catalog has and the plan lacks.
 
     Parameters
     ----------
     run, engine
-        The run and the engine it uses.
+        The run, and the engine that reads what is not paid for.
     speed, workers
         To size the branches.
     only
         Document ids to plan (a pilot); None for all.
     facts
         Added to the summary.
+    configuration
+        Routes, limits and prices of Document AI; None: the engine reads everything.
 
     Returns
     -------
     dict
-        Summary of everything planned in this run so far; ``new`` says whether this call added a generation.
+        Summary of everything planned in this run so far; ``new`` says whether this call added a generation. docs/plan.md
+        lists its keys.
     """
-    import pyarrow.compute as pc
-
-    catalog = run.catalog(_NEEDED)
+    catalog = _compact(run, _NEEDED, configuration)
+    routed = routing.assign(catalog, engine, configuration)
     before = _planned(run)
-    ready = _ready(catalog, engine)
+    chosen = routed.way >= 0
     if only is not None:
-        ready = ready.filter(pc.is_in(ready["document_id"], pa_strings(only)))
-    copies = duplicates(_twins(ready).to_pylist(), before)
-    options = getattr(
-        engine, "options", run.manifest().engine_options
-    )  # an engine may tell which of them matter
-    new = _without(ready, copies, before)
-    items = [
-        Item(document, group, pages, text_pages, size_bytes or 0)
-        for document, group, pages, text_pages, size_bytes in zip(
-            *(new[name].to_pylist() for name in ("document_id", "group")),
-            *(counts.to_pylist() for counts in _page_counts(new)),
-            new["size_bytes"].to_pylist(),
-            strict=True,
-        )
-    ]
-    generations = run.generations()
-    first = _next_partition(run)
-    parts = planner.partition(items, speed, workers=workers, first_number=first)
-    span_s = planner.makespan_s(parts, workers) + (speed.start_s if parts else 0.0)
-    summary = {
+        chosen &= np.asarray(pc.is_in(catalog["document_id"], pa_strings(only)))
+    twins = duplicates(_twins(catalog, routed, chosen), before)
+    rows = _new(catalog, chosen, twins, before)
+    known = {
         "run": run.url,
-        **_summary(run, catalog, engine, only),
-        "duplicates": len(copies),
-        "generation": len(generations),
-        "new": len(new),
-        "new_pages": sum(item.pages for item in items),
-        "new_text_pages": sum(item.text_pages for item in items),
-        "partitions": len(parts),
-        "workers": workers,
-        "expected_work_s": sum(part.expected_s for part in parts),
-        "expected_s": span_s,
-        "decides": _decides(parts, workers, span_s),
+        **_summary(catalog, routed, chosen),
+        "duplicates": len(twins),
         **(facts or {}),
     }
-    if len(new):
-        run.append_plan(len(generations), _table(parts, new, engine, options), summary)
-    return summary
+    planner = _Planner(run, engine, speed, workers, configuration)
+    return planner.add(catalog, routed.ways, routed.way, rows, known)
 
 
-def copies(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
+def escalate(
+    run: RunDirectory, engine: base.Engine, configuration: Configuration, speed: Speed, workers: int
+) -> int:
+    """Plan anew, with the processor of their route, documents that the offline engine has read badly.
+
+    Those are documents whose ``mean_confidence`` in the table of documents is below ``escalate_below`` of their route and
+    whose newest plan is still offline. The older row is superseded by the new one.
+
+    Parameters
+    ----------
+    run, engine, configuration, speed, workers
+        As for :func:`append`.
+
+    Returns
+    -------
+    int
+        Documents that were planned anew; 0 adds no generation.
+    """
+    thresholds = {
+        route.name: route for route in configuration.routes if route.escalate_below > 0 and route.processor
+    }
+    badly_read = _badly_read(run, {name: route.escalate_below for name, route in thresholds.items()})
+    if not badly_read:
+        return 0
+    catalog = _compact(run, _NEEDED, configuration)
+    rows = np.flatnonzero(np.asarray(pc.is_in(catalog["document_id"], pa_strings(badly_read))))
+    names = [badly_read[identity] for identity in catalog["document_id"].take(pa.array(rows)).to_pylist()]
+    ways = {name: routing.paid(route, configuration) for name, route in thresholds.items()}
+    listed = list(ways)
+    way = np.full(len(catalog), -1, np.int16)
+    way[rows] = [listed.index(name) for name in names]
+    routed = Routed([ways[name] for name in listed], way)
+    routing.refuse(routed, catalog, engine)
+    rows = np.flatnonzero(routed.way >= 0)
+    if len(rows):
+        planner = _Planner(run, engine, speed, workers, configuration)
+        planner.add(catalog, routed.ways, routed.way, rows, {"run": run.url, "escalated": len(rows)})
+    return len(rows)
+
+
+def copies(
+    run: RunDirectory, engine: base.Engine, configuration: Configuration | None = None
+) -> list[dict[str, Any]]:
     """Catalog rows of the documents that another one with the same bytes stands for, with ``duplicate_of``."""
-    import pyarrow.compute as pc
-
     # Most runs have no twins at all, and most documents none: find out before anything is read or made for nothing.
     hashes = run.catalog(["sha256"])["sha256"]
     if pc.count_distinct(hashes, mode="only_valid").as_py() == len(hashes) - hashes.null_count:
         return []
-    twins = _twins(run.catalog(["document_id", "uri", "sha256", "action", "state", "mime_type"]))
-    if not len(twins):
-        return []
+    catalog = _compact(run, DECIDING, configuration)
+    routed = routing.assign(catalog, engine, configuration)
+    twins = _twins(catalog, routed, routed.way >= 0)
+    identities = pa_strings(row["document_id"] for row in twins)
     before: dict[str, None] = {}
     for generation in run.generations():
         for batch in run.plan_batches(generation, ["document_id"]):
-            planned = pc.is_in(batch["document_id"], twins["document_id"].combine_chunks())
-            before.update(dict.fromkeys(batch.filter(planned)["document_id"].to_pylist()))
-    found = {
-        d: o for d, o in duplicates(_ready(twins, engine).to_pylist(), before).items() if d not in before
-    }
-    rows = run.catalog(_NEEDED)
-    copied = rows.filter(pc.is_in(rows["document_id"], pa_strings(found)))
-    return [{**row, "duplicate_of": found[row["document_id"]]} for row in copied.to_pylist()]
-
-
-def _twins(catalog: pa.Table) -> pa.Table:
-    """Rows whose bytes another row has as well."""
-    import pyarrow.compute as pc
-
-    counts = catalog.group_by("sha256").aggregate([([], "count_all")])
-    several = counts.filter(pc.greater(counts["count_all"], 1))["sha256"].drop_null()
-    return catalog.filter(pc.is_in(catalog["sha256"], several.combine_chunks()))
+            found = batch.filter(pc.is_in(batch["document_id"], identities))
+            before.update(dict.fromkeys(found["document_id"].to_pylist()))
+    same = {d: o for d, o in duplicates(twins, before).items() if d not in before}
+    rows = run.catalog([*_NEEDED])
+    copied = rows.filter(pc.is_in(rows["document_id"], pa_strings(same)))
+    return [{**row, "duplicate_of": same[row["document_id"]]} for row in copied.to_pylist()]
 
 
 def duplicates(rows: Iterable[Mapping[str, Any]], planned: Mapping[str, Any]) -> dict[str, str]:
@@ -142,120 +194,116 @@ def duplicates(rows: Iterable[Mapping[str, Any]], planned: Mapping[str, Any]) ->
     first: dict[str, str] = {}
     found: dict[str, str] = {}
     for row in sorted(rows, key=lambda row: (row["document_id"] not in planned, row["uri"])):
-        # The same bytes read after another treatment are another document to the engine.
-        key = f"{row['sha256']}/{row['action']}"
+        # The same bytes read after another treatment, or by another processor, are another document.
+        key = f"{row['sha256']}/{row['action']}/{row.get('way') or ''}"
         if first.setdefault(key, row["document_id"]) != row["document_id"]:
             found[row["document_id"]] = first[key]
     return found
 
 
-def branches(run: RunDirectory, skip: Container[int] = ()) -> Iterator[Branch]:
-    """Branches of the current plan in order, without the partitions in ``skip``; one at a time in memory."""
-    stale = superseded(run)
-    for generation in run.generations():
-        rows: list[dict[str, Any]] = []
-        for row in (row for batch in run.plan_batches(generation) for row in batch.to_pylist()):
-            if rows and rows[0]["partition"] != row["partition"]:
-                yield branch(rows)
-                rows = []
-            if row["partition"] not in skip and row["document_id"] not in stale.get(row["partition"], ()):
-                rows.append(row)
-        if rows:
-            yield branch(rows)
-
-
-def planned(run: RunDirectory) -> dict[int, tuple[int, int, float]]:
-    """Partition → (documents, pages, expected seconds) of the current plan."""
-    stale = superseded(run)
-    found: dict[int, tuple[int, int, float]] = {}
-    for generation in run.generations():
-        for batch in run.plan_batches(generation, ["partition", "document_id", "pages", "expected_seconds"]):
-            for number, document, pages, seconds in zip(*batch.to_pydict().values(), strict=True):
-                if document not in stale.get(number, ()):
-                    documents, sum_, sum_s = found.get(number, (0, 0, 0.0))
-                    found[number] = (documents + 1, sum_ + (pages or 1), sum_s + (seconds or 0.0))
-    return found
-
-
-def superseded(run: RunDirectory) -> dict[int, set[str]]:
-    """Partition → documents that it no longer has, because their files changed since it was planned."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    catalog = run.catalog(["document_id", "state", "sha256"])
-    generations = run.generations()
-    newest: dict[str, int] = {}
-    found: dict[int, set[str]] = {}
-    for generation in reversed(generations):
-        columns = ["partition", "document_id", "sha256"]
-        # All of a generation at once: each look into the catalog makes an index of the whole of it.
-        rows = pa.Table.from_batches(run.plan_batches(generation, columns))
-        gone = rows.filter(pc.invert(still_holds(rows, catalog)))
-        for number, document in _pairs(gone):
-            found.setdefault(number, set()).add(document)
-        for number, document in _pairs(rows) if len(generations) > 1 else ():
-            if newest.setdefault(document, number) != number:
-                found.setdefault(number, set()).add(document)
-    return found
-
-
-def _pairs(rows: pa.Table) -> Iterator[tuple[int, str]]:
-    return zip(rows["partition"].to_pylist(), rows["document_id"].to_pylist(), strict=True)
-
-
-def branch(rows: list[dict[str, Any]]) -> Branch:
-    """The branch of one partition from its plan rows."""
-    pieces: list[tuple[Unit, ...]] = []
-    whole: list[Unit] = []
-    for row in rows:
-        units = tuple(_units(row))
-        if len(units) > 1:
-            pieces.extend((unit,) for unit in units)
-        else:
-            whole.extend(units)
-    if whole:
-        pieces.append(tuple(whole))
-    return Branch(
-        partition=rows[0]["partition"],
-        group=rows[0]["group"],
-        rows=tuple(rows),
-        pieces=tuple(pieces),
-        pages=sum(row["pages"] or 1 for row in rows),
-        expected_s=sum(row["expected_seconds"] or 0.0 for row in rows),
+def set_aside(
+    run: RunDirectory, engine: base.Engine, configuration: Configuration | None = None
+) -> list[dict[str, Any]]:
+    """Catalog rows of the documents that are never recognised, with state, problem, reason and remedy filled."""
+    if configuration is None:
+        # As a rule there are few: look before reading all of it.
+        small = run.catalog(["state", "mime_type"])
+        taken = pc.is_in(small["mime_type"], pa_strings(engine.mime_types))
+        if pc.all(pc.and_(pc.equal(small["state"], "ready"), taken), min_count=0).as_py():
+            return []
+    catalog = _compact(run, DECIDING, configuration)
+    routed = routing.assign(catalog, engine, configuration)
+    aside = np.flatnonzero(routed.way < 0)
+    if not len(aside):
+        return []
+    refused = routing.by_document(catalog, routed)
+    rows = run.catalog([*_NEEDED, "inspected_at"])
+    found = rows.filter(
+        pc.is_in(rows["document_id"], catalog["document_id"].take(pa.array(aside)).combine_chunks())
     )
+    return [_aside(row, refused) for row in found.to_pylist()]
 
 
-def _units(row: Mapping[str, Any]) -> Iterator[Unit]:
-    ranges = row["ranges"] or [None]
-    for text, identity in zip(ranges, row["unit_ids"], strict=True):
-        first, last = (int(n) for n in text.split("-")) if text else (1, row["pages"] or 1)
-        yield Unit(
-            identity, row["document_id"], row["uri"], row["sha256"], row["mime_type"], row["action"],
-            row["size_bytes"] or 0, first, last - first + 1, ranged=text is not None,
-        )  # fmt: skip
+def _aside(row: dict[str, Any], refused: Mapping[str, Any]) -> dict[str, Any]:
+    refusal = refused.get(row["document_id"])
+    if refusal is None:
+        return row
+    return {
+        **row,
+        "state": "skipped",
+        "problem": refusal.problem,
+        "reason": refusal.reason,
+        "remedy": refusal.remedy,
+    }
 
 
-def _decides(parts: list[planner.Partition], workers: int, span_s: float) -> str:
-    """What would have to be more for the run to be shorter, in a phrase."""
-    longest_s = max((part.expected_s / (len(part.ranges) or 1) for part in parts), default=0.0)
-    if not parts:
-        return "nothing: there is nothing to do"
-    if longest_s > 0.9 * span_s:
-        return "its longest document: more workers would not help"
-    twice_s = max(longest_s, span_s / 2)
-    if twice_s < 1:
-        return "the start: there is less than a second of work for each worker"
-    return f"the number of workers ({workers}): twice as many would take about {telling.duration(round(twice_s))}"
+def pa_strings(values: Iterable[str]) -> Any:
+    """Arrow array of strings."""
+    return pa.array(sorted(values), pa.string())
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _compact(run: RunDirectory, columns: list[str], configuration: Configuration | None) -> pa.Table:
+    """The catalog with each column in one chunk, which makes taking rows many times faster."""
+    wanted = [*columns, "unit", "widths", "heights"] if _images_are_sent(run, configuration) else columns
+    table = run.catalog(wanted)
+    for place, name in enumerate(table.column_names):
+        # One after another: all at once would have the catalog in memory twice.
+        table = table.set_column(place, name, table[name].combine_chunks())
+    return table
+
+
+def _images_are_sent(run: RunDirectory, configuration: Configuration | None) -> bool:
+    if configuration is None:
+        return False
+    groups = run.catalog(["group"])["group"]
+    return bool(pc.any(pc.equal(groups, "image"), min_count=0).as_py())
+
+
+def _twins(catalog: pa.Table, routed: Routed, chosen: Numbers) -> list[dict[str, Any]]:
+    """Rows whose bytes another row has as well, with the processor that each goes to."""
+    hashes = catalog["sha256"].filter(pa.array(chosen)) if not chosen.all() else catalog["sha256"]
+    if pc.count_distinct(hashes, mode="only_valid").as_py() == len(hashes) - hashes.null_count:
+        return []
+    counts = pc.value_counts(hashes.combine_chunks())
+    several = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").drop_null()
+    rows = np.flatnonzero(np.asarray(pc.is_in(catalog["sha256"], several)) & chosen)
+    found: list[dict[str, Any]] = (
+        catalog.select(["document_id", "uri", "sha256", "action"]).take(pa.array(rows)).to_pylist()
+    )
+    for row, way in zip(found, routed.way[rows].tolist(), strict=True):
+        row["way"] = routed.ways[way].processor
+    return found
+
+
+def _new(
+    catalog: pa.Table,
+    chosen: Numbers,
+    twins: Mapping[str, str],
+    before: Mapping[str, tuple[str, str | None]],
+) -> Numbers:
+    """Rows that are to be planned: no copies of another, and not planned with these bytes already."""
+    if twins:
+        chosen = chosen & ~np.asarray(pc.is_in(catalog["document_id"], pa_strings(twins)))
+    rows: Numbers = np.flatnonzero(chosen)
+    if not before:
+        return rows
+    columns = catalog.select(["document_id", "sha256", "action"]).take(pa.array(rows)).to_pydict()
+    new = [before.get(document) != (*what,) for document, *what in zip(*columns.values(), strict=True)]
+    left: Numbers = rows[np.array(new, bool)]
+    return left
 
 
 def _planned(run: RunDirectory) -> dict[str, tuple[str, str | None]]:
+    if not run.generations():
+        return {}
     table = run.plan(current=True).select(["document_id", "sha256", "action"]).to_pydict()
     return {d: (s, a) for d, s, a in zip(table["document_id"], table["sha256"], table["action"], strict=True)}
 
 
 def _next_partition(run: RunDirectory) -> int:
-    import pyarrow.compute as pc
-
     numbers = [
         pc.max(batch["partition"]).as_py()
         for generation in run.generations()
@@ -264,130 +312,63 @@ def _next_partition(run: RunDirectory) -> int:
     return max(numbers, default=-1) + 1
 
 
-def _ready(catalog: pa.Table, engine: base.Engine) -> pa.Table:
-    import pyarrow.compute as pc
-
-    taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
-    return catalog.filter(pc.and_(pc.equal(catalog["state"], "ready"), taken))
-
-
-def _without(
-    ready: pa.Table, copies: Mapping[str, str], before: Mapping[str, tuple[str, str | None]]
-) -> pa.Table:
-    """Documents that are to be planned: no copies of another, and not planned with these bytes already."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    own = ready.filter(pc.invert(pc.is_in(ready["document_id"], pa_strings(copies)))) if copies else ready
-    if not before:
-        return own
-    columns = (own[name].to_pylist() for name in ("document_id", "sha256", "action"))
-    new = [before.get(document) != (*what,) for document, *what in zip(*columns, strict=True)]
-    return own.filter(pa.array(new, pa.bool_()))
+def _till(run: RunDirectory, configuration: Configuration | None) -> Till | None:
+    """A till that knows what earlier generations of this plan have used of the month."""
+    if configuration is None:
+        return None
+    till = Till(configuration)
+    for tariff, units in forecasting.planned_units(run, configuration):
+        till.pass_over(tariff, units)
+    return till
 
 
-def _page_counts(rows: pa.Table) -> tuple[Any, Any]:
-    """Pages of each document, at least 1, and those of them whose text layer will do."""
-    import pyarrow.compute as pc
+def _badly_read(run: RunDirectory, thresholds: Mapping[str, float]) -> dict[str, str]:
+    """Document id → route, of those read offline with less confidence than their route asks for."""
+    from docdask.tables.result import Result
 
-    pages = pc.max_element_wise(pc.fill_null(rows["pages"], 1), 1)
-    return pages, pc.min_element_wise(pc.fill_null(rows["text_pages"], 0), pages)
-
-
-def set_aside(run: RunDirectory, engine: base.Engine) -> list[dict[str, Any]]:
-    """Catalog rows of the documents that are never recognised, with state, problem, reason and remedy filled."""
-    import pyarrow.compute as pc
-
-    def aside(catalog: pa.Table) -> pa.Table:
-        taken = pc.is_in(catalog["mime_type"], pa_strings(engine.mime_types))
-        return catalog.filter(pc.invert(pc.and_(pc.equal(catalog["state"], "ready"), taken)))
-
-    if not len(
-        aside(run.catalog(["state", "mime_type"]))
-    ):  # as a rule there are few: look before reading all of it
-        return []
-    found = []
-    for row in aside(run.catalog([*_NEEDED, "inspected_at"])).to_pylist():
-        if row["state"] != "ready":
-            found.append(row)
-            continue
-        refused = {
-            "state": "skipped",
-            "problem": "unsupported-type",
-            "reason": f"the engine {engine.name} does not take {row['mime_type']}",
-            "remedy": f"convert it to one of {', '.join(sorted(engine.mime_types))}",
-        }
-        found.append({**row, **refused})
-    return found
+    if not thresholds:
+        return {}
+    plan = run.plan(current=True).select(["document_id", "route", "lane"])
+    offline = plan.filter(
+        pc.and_(pc.equal(plan["lane"], "offline"), pc.is_in(plan["route"], pa_strings(thresholds)))
+    )
+    routes = dict(zip(offline["document_id"].to_pylist(), offline["route"].to_pylist(), strict=True))
+    if not routes:
+        return {}
+    frame = Result(run.url).frame(
+        "documents", ["document_id", "mean_confidence"], filters=[("outcome", "==", "stored")]
+    )
+    return {
+        identity: routes[identity]
+        for identity, confidence in frame.dropna().itertuples(index=False)
+        if identity in routes and confidence < thresholds[routes[identity]]
+    }
 
 
-def pa_strings(values: Iterable[str]) -> Any:
-    """Arrow array of strings."""
-    import pyarrow as pa
-
-    return pa.array(sorted(values), pa.string())
-
-
-def _summary(
-    run: RunDirectory, catalog: pa.Table, engine: base.Engine, only: frozenset[str] | None
-) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
+def _summary(catalog: pa.Table, routed: Routed, chosen: Numbers) -> dict[str, Any]:
     states: Counter[str] = Counter()
     aside: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], str] = {}
-    for row in set_aside(run, engine):
-        key = (row["state"], row["problem"] or "unknown")
-        states[row["state"]] += 1
-        aside[key] += 1
-        reasons.setdefault(key, row["reason"] or key[1])
-    ready = _ready(catalog, engine)
-    states["ready"] = len(ready)
-    if only is not None:
-        ready = ready.filter(pc.is_in(ready["document_id"], pa_strings(only)))
-    pages, text_pages = (pc.sum(counts).as_py() or 0 for counts in _page_counts(ready))
+    rows = np.flatnonzero(routed.way < 0)
+    columns = catalog.select(["state", "problem", "reason"]).take(pa.array(rows)).to_pylist()
+    for row, found in zip(rows.tolist(), columns, strict=True):
+        refusal = routed.refused.get(row)
+        state = "skipped" if refusal else found["state"]
+        problem = refusal.problem if refusal else found["problem"] or "unknown"
+        states[state] += 1
+        aside[state, problem] += 1
+        reasons.setdefault((state, problem), refusal.reason if refusal else found["reason"] or problem)
+    pages, text_pages = routing.counts(catalog)
     return {
         "inputs": len(catalog),
-        "ready": states["ready"],
+        "ready": int((routed.way >= 0).sum()),
         "quarantined": states["quarantined"],
         "skipped": states["skipped"],
         "aside": [
             {"outcome": key[0], "problem": key[1], "documents": n, "reason": reasons[key]}
             for key, n in aside.most_common()
         ],
-        "pages": pages,
-        "text_pages": text_pages,
+        "pages": int(pages[chosen].sum()),
+        "text_pages": int(text_pages[chosen].sum()),
         "size_bytes": pc.sum(catalog["size_bytes"]).as_py() or 0,
-    }
-
-
-def _table(
-    parts: list[planner.Partition], new: pa.Table, engine: base.Engine, options: dict[str, Any]
-) -> pa.Table:
-    """Rows of the plan, made some thousand at a time: a million of them as Python objects would take gigabytes."""
-    import pyarrow as pa
-
-    placed = [(index, part) for part in parts for index in part.documents]
-    new, tables = new.combine_chunks(), []  # taking rows from one chunk is many times faster
-    for start in range(0, len(placed), PLAN_ROWS):
-        chunk = placed[start : start + PLAN_ROWS]
-        rows = new.take(pa.array([index for index, _ in chunk])).to_pylist()
-        made = [_row(row, part, engine, options) for row, (_, part) in zip(rows, chunk, strict=True)]
-        tables.append(pa.Table.from_pylist(made, schema=PLAN))
-    return pa.concat_tables(tables)
-
-
-def _row(
-    row: dict[str, Any], part: planner.Partition, engine: base.Engine, options: dict[str, Any]
-) -> dict[str, Any]:
-    ranges: tuple[PageRange | None, ...] = part.ranges or (None,)
-    name, more = base.engine_id(engine), {**options, "action": row["action"]}
-    return {
-        **{key: row[key] for key in _COPIED},
-        "partition": part.number,
-        "pages": row["pages"] or 1,
-        "ranges": [str(r) for r in part.ranges],
-        "unit_ids": [unit_id(row["sha256"], r, name, more) for r in ranges],
-        "expected_seconds": part.expected_s / len(part.documents),
-        "generation": 0,
     }

@@ -7,10 +7,11 @@ of a new project (:mod:`docdask.core.limits`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from docdask.core.limits import DEFAULT_BOOK, LOCATIONS, PROCESSOR_LIMITS, LimitBook, region_kind
+from docdask.core.limits import DEFAULT_BOOK, LOCATIONS, LimitBook, region_kind
+from docdask.core.pages import whole_pages
 from docdask.core.retry import RetryPolicy
 from docdask.core.server import GOOGLE, PREMADE, Faults, Latency, ServerSettings, Switches, make_window
 from docdask.core.spec import FULL_PPM, LANES, SECOND_NS, UNLIMITED, BudgetSpec, EndpointSpec, SemaphoreSpec
@@ -91,6 +92,10 @@ class Scenario:
     """Calls a minute of one user over all regions; None for the default."""
     quota_share: float = 1.0
     """Part of each quota that the run may use."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Overrides of :class:`docdask.core.limits.LimitBook`; what is stated above wins."""
+    imageless: bool = False
+    """Whether calls use the imageless mode, which takes more pages."""
     processor_type: str = "OCR_PROCESSOR"
     pages_per_call: int | None = None
     """Most pages of one call; None for the processor type's limit."""
@@ -124,12 +129,14 @@ class Scenario:
             "online_pages": self.pages,
             "user_requests": self.user_requests,
         }
-        return DEFAULT_BOOK.override({name: value for name, value in stated.items() if value is not None})
+        book = DEFAULT_BOOK.override(self.limits)
+        return book.override({name: value for name, value in stated.items() if value is not None})
 
     @property
     def most_pages(self) -> int:
         """Most pages of one call."""
-        return self.pages_per_call or self.book.processor(self.processor_type).online_pages
+        limits = self.book.processor(self.processor_type)
+        return self.pages_per_call or whole_pages(limits, lane="online", imageless=self.imageless)
 
     def spec(self) -> SemaphoreSpec:
         """What the governor is told."""
@@ -207,7 +214,8 @@ def _check_numbers(scenario: Scenario) -> None:
         raise UsageError(f"travel_s is {scenario.travel_s}", "give the least and the most, in seconds")
     if not 0 < scenario.horizon_s < math.inf:
         raise UsageError(f"horizon_s is {scenario.horizon_s}", "give a number of seconds above 0")
-    limit = PROCESSOR_LIMITS[scenario.processor_type].online_pages
+    limits = scenario.book.processor(scenario.processor_type)
+    limit = whole_pages(limits, lane="online", imageless=scenario.imageless)
     if scenario.pages_per_call is not None and not 1 <= scenario.pages_per_call <= limit:
         raise UsageError(
             f"pages_per_call is {scenario.pages_per_call}",

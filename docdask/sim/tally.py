@@ -59,12 +59,15 @@ class Site:
     """Counters of one endpoint: of this minute, and the calls that its server is asked."""
 
     __slots__ = (
-        "calls", "calls_by_pages", "endpoint", "failed", "location", "lost", "ok", "pages", "processor", "project",
+        "calls", "calls_by_pages", "endpoint", "failed", "imageless", "location", "lost", "ok", "pages", "processor", "project",
         "refused", "user",
     )  # fmt: skip
 
-    def __init__(self, endpoint: Endpoint, processor: str, project: str, user: str) -> None:
+    def __init__(
+        self, endpoint: Endpoint, processor: str, project: str, user: str, *, imageless: bool = False
+    ) -> None:
         self.endpoint = endpoint
+        self.imageless = imageless
         self.location = endpoint.spec.location
         self.calls_by_pages: dict[int, Call] = {}
         self.project, self.processor, self.user = project, processor, user
@@ -74,7 +77,14 @@ class Site:
         """What the server is asked for so many pages; the same object each time, since nothing changes it."""
         call = self.calls_by_pages.get(pages)
         if call is None:
-            call = Call(self.project, self.location, self.processor, pages=pages, user=self.user)
+            call = Call(
+                self.project,
+                self.location,
+                self.processor,
+                pages=pages,
+                user=self.user,
+                imageless=self.imageless,
+            )
             self.calls_by_pages[pages] = call
         return call
 

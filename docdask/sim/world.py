@@ -107,7 +107,7 @@ class World:
         self._tell(ev.Register(0, SEMAPHORE, scenario.spec()))
         self._pool = self.governor.pools[SEMAPHORE]
         self._sites = {
-            name: Site(endpoint, scenario.processor, _PROJECT, _USER)
+            name: Site(endpoint, scenario.processor, _PROJECT, _USER, imageless=scenario.imageless)
             for name, endpoint in self._pool.limits.endpoints.items()
         }
 

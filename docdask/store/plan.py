@@ -37,6 +37,7 @@ PLAN = pa.schema(
         pa.field("processor", pa.string()),  # alias; null where nothing is paid
         pa.field("pack", pa.int32()),  # number of the request it shares, within the partition; null: its units go alone
         pa.field("cost_micros", pa.int64()),  # micro-dollars planned for it: its share of its requests
+        pa.field("unit_micros", pa.list_(pa.int64())),  # the same for each of its units, where it has several
     ]
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from docdask.errors import RunError, RunMismatch, RunNotFound, StorageError
 from docdask.store import files
@@ -19,7 +19,7 @@ from docdask.store.lock import FileLock, LeaseLock, Lock
 from docdask.store.manifest import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
@@ -259,7 +259,9 @@ class RunDirectory:
 
     # Plan: which documents are in which partition
 
-    def append_plan(self, generation: int, partitions: pa.Table, summary: dict[str, Any]) -> None:
+    def append_plan(
+        self, generation: int, partitions: pa.Table | Iterable[pa.Table], summary: dict[str, Any]
+    ) -> None:
         """Add a generation of the plan, which must not be there yet.
 
         Parameters
@@ -267,18 +269,33 @@ class RunDirectory:
         generation
             0 for the first, then one more each.
         partitions
-            Columns of :data:`docdask.store.plan.PLAN`; those that are missing become null.
+            Columns of :data:`docdask.store.plan.PLAN`; those that are missing become null. Several tables are written one
+            after another, so that a large plan never stands in memory as a whole.
         summary
             JSON object; written first, so that a generation with partitions has its summary.
         """
-        from docdask.store.plan import conform
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from docdask.store.plan import PLAN, conform
 
         name = f"plan/generation-{generation:03d}"
         if generation in self.generations():
             msg = f"generation {generation} of the plan is there already"
             raise ValueError(msg)
         self.write_json(f"{name}.json", summary)
-        self.write_parquet(f"{name}.parquet", conform(partitions, generation), row_group_rows=PLAN_ROWS)
+        tables: Iterable[pa.Table]
+        if isinstance(partitions, pa.Table):
+            tables = [conform(partitions, generation)]
+        else:
+            tables = (conform(table, generation) for table in partitions)
+
+        def write(file: IO[bytes]) -> None:
+            with pq.ParquetWriter(file, PLAN, compression="zstd") as writer:
+                for table in tables:
+                    writer.write_table(table, row_group_size=PLAN_ROWS)
+
+        files.atomic_stream(self.fs, self.path(f"{name}.parquet"), write)
 
     def generations(self) -> list[int]:
         """List the generations of the plan, in order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from docdask.core.server.windows import MINUTE_NS
 
@@ -46,6 +46,11 @@ class Latency:
         # 1 - 1e-16 from lasting a year.
         factor = 1.0 - self.tail + self.tail * min(40.0, (1.0 - rng()) ** -0.5)
         return int(typical * factor)
+
+    def stretched(self, factor: float) -> Latency:
+        """The same service, slower by ``factor``."""
+        times = ("base_ns", "page_ns", "batch_base_ns", "batch_page_ns")
+        return replace(self, **{name: round(getattr(self, name) * factor) for name in times})
 
     def batch_ns(self, pages: int) -> int:
         """Duration of a batch's work after its start."""

@@ -1,0 +1,116 @@
+"""How long calls and batches to one processor type take, and which limit decides: the short way, without simulating.
+
+Rules: nothing can be faster than the dearest of its limits, and the governor keeps them at an even pace, so the time of
+many calls is that of the dearest limit and the last call's answer. Calls that fit into what is free of a minute go at
+once. Answers have a long tail, and the longest of those in flight at the end is waited for. Checked against the
+simulator, which draws every call (docs/plan.md says how far they are apart).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from docdask.core.capacity import Capacity
+from docdask.core.server.latency import SECOND_NS, Latency
+
+#: Calls that a run has open at a time over all its workers, unless a pilot says otherwise.
+OPEN_CALLS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What one limit alone would need."""
+
+    name: str
+    """``requests``, ``pages``, ``user``, ``in flight``, ``answers``, ``batch`` or ``work``."""
+    seconds: float
+    text: str
+    """The limit in words, for a sentence that begins with *decided by*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What goes to one processor type."""
+
+    capacity: Capacity
+    calls: Mapping[int, int] = field(default_factory=dict)
+    """Pages of an online call → how many there are."""
+    operations: tuple[int, ...] = ()
+    """Pages of each batch operation, in the order in which they begin."""
+
+    @property
+    def requests(self) -> int:
+        """Online calls."""
+        return sum(self.calls.values())
+
+    @property
+    def pages(self) -> int:
+        """Of online calls."""
+        return sum(pages * count for pages, count in self.calls.items())
+
+
+def answer_s(pages: float, latency: Latency, longest_of: float = 1) -> float:
+    """Seconds until a call is answered: the mean, or of so many calls the longest to be expected."""
+    typical = (latency.base_ns + latency.page_ns * pages) / SECOND_NS
+    # A Pareto tail of index 2 has the mean 2; of n draws the largest is about the root of n. The cap is the model's own.
+    tail = 2.0 if longest_of <= 1 else min(40.0, math.sqrt(longest_of))
+    return typical * (1.0 - latency.tail + latency.tail * tail)
+
+
+def online_bounds(traffic: Traffic, latency: Latency, open_calls: int = OPEN_CALLS) -> list[Bound]:
+    """What each limit of the online lane alone would need; the largest decides."""
+    room, calls, pages = traffic.capacity, traffic.requests, traffic.pages
+    if not calls:
+        return []
+    waiting_s = sum(count * answer_s(length, latency) for length, count in traffic.calls.items())
+    where = ", ".join(room.regions)
+    found = [
+        Bound("in flight", waiting_s / open_calls, f"calls in flight ({open_calls} at a time)"),
+        Bound("answers", _last_s(traffic, latency), f"answers: {_longest(traffic, latency)}"),
+    ]
+    if calls > room.requests_minute:  # fewer go at once
+        text = f"the quota of {room.requests_minute:,} requests/min ({room.title}, {where})"
+        found.append(Bound("requests", calls * room.request_s, text))
+    if room.pages_minute is not None and pages > room.pages_minute:
+        text = f"the quota of {room.pages_minute:,} pages/min ({room.title}, {where})"
+        found.append(Bound("pages", pages * room.page_s, text))
+    return found
+
+
+def online_s(traffic: Traffic, latency: Latency, open_calls: int = OPEN_CALLS) -> float:
+    """Seconds until all online calls are answered: the dearest limit lets the last one go, then it is answered."""
+    bounds = {bound.name: bound.seconds for bound in online_bounds(traffic, latency, open_calls)}
+    answers_s = bounds.pop("answers", 0.0)
+    if traffic.requests <= open_calls:
+        bounds.pop("in flight", None)
+    return max(bounds.values(), default=0.0) + answers_s
+
+
+def _last_s(traffic: Traffic, latency: Latency) -> float:
+    """How long the last calls are waited for, after the last of them has gone."""
+    room, calls = traffic.capacity, traffic.requests
+    mean_pages = traffic.pages / calls
+    at_once = calls <= room.requests_minute and (
+        room.pages_minute is None or traffic.pages <= room.pages_minute
+    )
+    if at_once:
+        return max(answer_s(pages, latency, count) for pages, count in traffic.calls.items())
+    rate = 1.0 / max(room.request_s, mean_pages * room.page_s)
+    return answer_s(mean_pages, latency, max(1.0, rate * answer_s(mean_pages, latency)))
+
+
+def _longest(traffic: Traffic, latency: Latency) -> str:
+    pages = max(traffic.calls)
+    return f"one of {pages} pages takes about {answer_s(pages, latency):.0f} s"
+
+
+def batch_s(operations: Iterable[int], slots: int, latency: Latency) -> float:
+    """Seconds until the last operation ends, by list scheduling: each begins when a slot is free."""
+    free = [0.0] * max(1, slots)
+    for pages in operations:
+        took_ns = latency.batch_base_ns + latency.batch_ns(pages)
+        heapq.heapreplace(free, free[0] + took_ns / SECOND_NS)
+    return max(free)
