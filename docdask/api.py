@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docdask import settings as settings_module
-from docdask.errors import RunNotFound, UsageError
+from docdask.errors import NotAccepted, RunNotFound, UsageError
 from docdask.model import Source
 from docdask.settings import Settings
 
 if TYPE_CHECKING:
+    from docdask.core.routes import Configuration
     from docdask.engine.handle import RunHandle
     from docdask.engine.pool import Pool
     from docdask.monitor.views import Catalog, Plan
@@ -105,7 +106,8 @@ def plan(
     Parameters
     ----------
     sources, cluster, client, passwords, storage_options, on_progress, **setting
-        As for :func:`scan`.
+        As for :func:`scan`; with Document AI ``project``, ``location``, ``processor``, ``staging`` and what else
+        :func:`docdask.configuration.load_configuration` takes, which win over docdask.toml.
     to
         Run directory; made if missing. One that is there gets what is new in ``sources``.
     engine, options
@@ -124,10 +126,12 @@ def plan(
     RunMismatch
         If the run was made with another engine or other options.
     """
+    given = _taken(setting)
     way = _Way(
         settings_module.load(**setting), cluster, client, tuple(passwords), storage_options, on_progress
     )
-    return _planned(sources, to, engine, options, way, tokens=tokens, sample=sample, seed=seed)
+    making = _Making(engine, dict(options or {}), given, tokens)
+    return _planned(sources, to, making, way, sample=sample, seed=seed)
 
 
 def run(
@@ -144,6 +148,8 @@ def run(
     passwords: Sequence[str] = (),
     storage_options: dict[str, Any] | None = None,
     wait: bool = True,
+    budget: str | float | None = None,
+    accept: Callable[[Plan], bool | None] | bool | None = None,
     on_plan: Callable[[Plan], None] = lambda _plan: None,
     progress: Callable[[dict[str, Any]], None] | None = None,
     **setting: Any,
@@ -162,6 +168,11 @@ def run(
         A pilot: only that many documents; a later run into the same directory does not do them again.
     wait
         False: return a handle at once; the run goes on in a process of its own (with ``client``: in a thread).
+    budget
+        Most that may be spent: dollars, or ``"5000 pages"``. None: the price of the accepted plan, to the page.
+    accept
+        Whether a paid plan is done: True, or called with the plan. None: a :class:`Plan` that was passed, a budget and
+        an emulator are as good as a word; else the price is told and nothing is called.
     on_plan
         Called with the plan before anything is recognised.
     progress
@@ -178,10 +189,13 @@ def run(
         If ``what`` is no run directory and ``to`` is missing.
     RunLocked
         If another driver works on this run in another way.
+    NotAccepted
+        If the plan costs money and nobody has accepted its price.
     """
     from docdask.monitor.views import Plan
     from docdask.reporting.opened import RunResult
 
+    given = _taken(setting)
     way = _Way(settings_module.load(**setting), cluster, client, tuple(passwords), storage_options)
     url = what.url if isinstance(what, Plan) else _as_run(what, to)
     if url is not None and (options or tokens or sample is not None):
@@ -200,10 +214,11 @@ def run(
         assert not isinstance(what, Plan)
         url = str(to)
         if going_on is None:
-            plan_ = _planned(
-                what, to, engine, options, way, tokens=tokens, sample=sample, seed=seed, pilot=True
-            )
+            making = _Making(engine, dict(options or {}), given, tokens)
+            plan_ = _planned(what, to, making, way, sample=sample, seed=seed, pilot=True)
             on_plan(plan_)
+    if going_on is None:
+        _accepted(url, budget, True if isinstance(what, Plan) and accept is None else accept)
     handle = going_on or _launch(url, way)
     if not wait:
         handle.begun()
@@ -365,19 +380,40 @@ class _Way:
         )
 
 
+#: Arguments of a verb that configure Document AI.
+_CONFIGURED = (
+    "project", "location", "processor", "staging", "quota_share", "residency", "free_pages", "escalate_below",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Making:
+    """With what a run is made: what changes its results."""
+
+    engine: str
+    options: dict[str, Any]
+    given: dict[str, Any]
+    """For the configuration of Document AI."""
+    tokens: bool
+
+
+def _taken(setting: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that configure Document AI, taken out of those that are settings."""
+    return {name: setting.pop(name) for name in _CONFIGURED if name in setting}
+
+
 def _planned(
     sources: Sources,
     to: str | Path,
-    engine: str,
-    options: Mapping[str, Any] | None,
+    making: _Making,
     way: _Way,
     *,
-    tokens: bool,
     sample: int | None,
     seed: int,
     pilot: bool = False,
 ) -> Plan:
     """Scan and plan into ``to``. With a sample: an estimate of all of it, or the plan of a pilot."""
+    from docdask.engine import paying
     from docdask.service import base
     from docdask.store.manifest import Manifest
     from docdask.store.run import RunDirectory
@@ -385,12 +421,15 @@ def _planned(
     if sample is not None and sample < 1:
         raise UsageError(f"--sample {sample} looks at nothing", "give 1 or more")
     found = way.find(sources)
-    with contextlib.closing(base.load(engine, dict(options or {}))) as made:
+    configuration, options, emulator_options = _configured(making)
+    with contextlib.closing(base.load(making.engine, options)) as made:
         manifest = Manifest(
-            engine=engine, engine_version=made.version, engine_options=dict(options or {}), tokens=tokens
+            engine=making.engine, engine_version=made.version, engine_options=options, tokens=making.tokens
         )
         run = RunDirectory.create(str(to), manifest)
         with run.lock():
+            if configuration is not None:
+                paying.configure(run, configuration, emulator_options)
             _remember(run, sources)
             picked = None if sample is None else _pick(found, sample, seed)
             with way.pool() as pool:
@@ -404,6 +443,58 @@ def _planned(
                 return _estimate(run, made, pool, way.settings, found, picked, seed)
 
 
+def _configured(making: _Making) -> tuple[Configuration | None, dict[str, Any], dict[str, Any]]:
+    """Configuration of Document AI, options by which the run is told from another, options of its emulator."""
+    from docdask.engine import configuring, paying
+
+    if making.engine not in paying.PAID_ENGINES:
+        named = [name for name, value in making.given.items() if value is not None]
+        if named:
+            raise UsageError(
+                f"{named[0]} is of Document AI, and the engine is {making.engine}",
+                "add --engine documentai, or --engine emulator",
+            )
+        return None, making.options, {}
+    configuration, emulator_options = configuring.configured(making.engine, making.options, making.given)
+    return configuration, configuration.results(), emulator_options
+
+
+def _accepted(
+    url: str, budget: str | float | None, accept: Callable[[Plan], bool | None] | bool | None
+) -> None:
+    """Make sure that somebody has accepted what a paid run costs, and keep it as the most that is ever spent.
+
+    Raises
+    ------
+    NotAccepted
+        If nobody has.
+    """
+    from docdask.engine import configuring, paying
+    from docdask.monitor.views import Plan
+    from docdask.store.run import RunDirectory
+
+    run_ = RunDirectory.open(url)
+    configuration = paying.configuration_of(run_)
+    generations = run_.generations()
+    if configuration is None or not generations:
+        return
+    limit = configuring.budget(budget)
+    price = paying.price(run_)
+    if limit is None and paying.covered(run_, price):
+        return
+    plan_ = Plan(run_.url, run_.plan_summary(generations[-1]))
+    if callable(accept):
+        accept = accept(plan_)
+    if accept is None:
+        accept = configuration.emulated or limit is not None
+    if not accept:
+        raise NotAccepted(
+            f"{run_.url} costs up to ${(price.micros or 0) / 1e6:,.2f} for {price.pages:,} pages ({configuration.billing})",
+            "say yes with --yes, set another limit with --budget, or leave it",
+        )
+    paying.accept(run_, limit or price)
+
+
 def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:
     from docdask.engine import estimating
 
@@ -413,12 +504,22 @@ def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:
 def _plan(
     run: RunDirectory, engine: Engine, pool: Pool, settings: Settings, only: frozenset[str] | None = None
 ) -> Plan:
-    from docdask.engine import calibration, planning
+    from docdask.engine import calibration, paying, planning
     from docdask.monitor.views import Plan
+    from docdask.service import base
 
     speed, note = calibration.speed(engine, settings)
     facts = {"speed_note": note, **_engine_facts(engine)}
-    return Plan(run.url, planning.append(run, engine, speed, pool.workers, only=only, facts=facts))
+    summary = planning.append(
+        run,
+        base.reader(engine),
+        speed,
+        pool.workers,
+        only=only,
+        facts=facts,
+        configuration=paying.configuration_of(run),
+    )
+    return Plan(run.url, summary)
 
 
 def _estimate(

@@ -12,14 +12,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import docdask
 from docdask.errors import DocdaskError, UsageError
+from docdask.initialising.command import init_command
 from docdask.leaving import leave_after
 from docdask.sim.command import replay_command, simulate_command
+
+if TYPE_CHECKING:
+    from docdask.monitor.views import Plan
 
 #: Exit code after Ctrl-C, as shells have it.
 INTERRUPTED = 130
@@ -146,7 +150,12 @@ def _where_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = [
-        click.option("--engine", default="offline", show_default=True, help="Engine that recognises."),
+        click.option(
+            "--engine",
+            default="offline",
+            show_default=True,
+            help="offline, emulator, documentai, or your own.",
+        ),
         click.option(
             "--option",
             "option",
@@ -154,11 +163,22 @@ def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="NAME=VALUE",
             help="Option of the engine; may be repeated.",
         ),
+        click.option(
+            "--processor", default=None, help="Document AI: alias, type (ocr, invoice …) or TYPE=ID."
+        ),
+        click.option("--project", default=None, help="Google Cloud project, instead of docdask.toml's."),
+        click.option(
+            "--location", default=None, help="Where Document AI is called: us, eu or a single region."
+        ),
+        click.option("--staging", default=None, help="gs://bucket/prefix for batches."),
         click.option("--tokens", is_flag=True, help="Also write the table of tokens (words); it is large."),
         click.option("--sample", type=int, default=None, help="Look at that many documents only."),
         click.option("--seed", type=int, default=0, show_default=True, help="Of the sample."),
     ]
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), function)
+
+
+_PLANNED = ("engine", "tokens", "sample", "seed", "processor", "project", "location", "staging")
 
 
 def _format_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -280,11 +300,21 @@ def plan(sources: tuple[str, ...], to: str, as_json: bool, option: tuple[str, ..
     """Say what a run would do: documents, pages, time, what is set aside. Recognises nothing."""
     from docdask import api
 
-    ours = {name: more.pop(name) for name in ("engine", "tokens", "sample", "seed")}
+    ours = {name: more.pop(name) for name in _PLANNED}
     found = api.plan(
         list(sources), to=to, options=_options(option), on_progress=_scanning(), **ours, **_way(**more)
     )
     _answer({"run": found.url, **found.summary}, f"{found}\n\nnext: docdask run {to}", as_json=as_json)
+
+
+def _ask(plan_: Plan) -> bool | None:
+    """Ask whether a paid plan is to be done, where somebody can answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    summary = plan_.summary
+    return click.confirm(
+        f"{summary['billing']}. Go on for up to ${summary['cost_usd']:,.2f}?", default=False, err=True
+    )
 
 
 @cli.command()
@@ -292,6 +322,14 @@ def plan(sources: tuple[str, ...], to: str, as_json: bool, option: tuple[str, ..
 @click.option("--to", "to", default=None, metavar="RUN", help="Run directory, when sources are given.")
 @_plan_options
 @_where_options
+@click.option("--budget", default=None, help="Most that may be spent: dollars (25), or '5000 pages'.")
+@click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
+@click.option(
+    "--priority",
+    type=click.Choice(["interactive", "normal", "bulk"]),
+    default=None,
+    help="Beside other runs of the project.",
+)
 @click.option(
     "--detach", is_flag=True, help="Return at once; the run goes on. See it with docdask status RUN."
 )
@@ -302,20 +340,26 @@ def run(
     as_json: bool,
     option: tuple[str, ...],
     detach: bool,
+    budget: str | None,
+    yes: bool,
+    priority: str | None,
     **more: Any,
 ) -> None:
     """Do a plan, or plan SOURCE and do it. The same command goes on where it stopped."""
     from docdask import api
     from docdask.monitor import views
 
-    ours = {name: more.pop(name) for name in ("engine", "tokens", "sample", "seed")}
+    ours = {name: more.pop(name) for name in _PLANNED}
     what: Any = sources[0] if len(sources) == 1 else list(sources)
     found: Any = api.run(
         what,
         to=to,
         options=_options(option),
         wait=not detach,
+        budget=budget,
+        accept=True if yes else _ask,
         on_plan=lambda p: _say(f"{p}\n"),
+        priority=priority,
         **ours,
         **_way(**more),
     )
@@ -451,6 +495,7 @@ def debug_cluster(stop: bool) -> None:
     )
 
 
+cli.add_command(init_command)
 cli.add_command(simulate_command)
 debug.add_command(replay_command)
 

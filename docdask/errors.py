@@ -13,7 +13,8 @@
     │   └── StorageError (OSError)           unwritable, full, gone
     ├── ClusterError (ConnectionError)   5   the scheduler can't be reached or doesn't fit
     ├── EngineError                      6   the engine can't be loaded or refuses all work
-    │   └── PermitRefused                    the governor will never grant the call
+    │   ├── PermitRefused                    the governor will never grant the call
+    │   └── NotAccepted                      a paid run whose price nobody accepted
     ├── DocumentError                    7   one document can't be done; never ends a run
     └── RunFailed                        8   a run ended with work left that it could not do
 
@@ -117,6 +118,10 @@ class PermitRefused(EngineError):  # noqa: N818
         self.reason = reason
 
 
+class NotAccepted(EngineError):  # noqa: N818 - reads as a sentence
+    """A run costs money, and nobody has accepted its price."""
+
+
 class DocumentError(DocdaskError):
     """One document can't be done: it is quarantined with this reason, the run goes on.
 
@@ -150,6 +155,28 @@ def sentence(error: BaseException) -> str:
         return str(error)
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def to_json(error: BaseException) -> dict[str, Any]:
+    """Error as a JSON object, for another process to raise; :func:`from_json` is the way back."""
+    if not isinstance(error, DocdaskError):
+        return {"type": type(error).__name__, "message": sentence(error), "remedy": "", "exit_code": 1}
+    told = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "remedy": error.remedy,
+        "exit_code": error.exit_code,
+    }
+    return {**told, "reason": error.reason} if isinstance(error, PermitRefused) else told
+
+
+def from_json(told: dict[str, Any]) -> DocdaskError:
+    """Error of its own class from what :func:`to_json` made; one that is not ours, or of a document, is a :class:`RunFailed`."""
+    message, remedy = told.get("message", "the run failed"), told.get("remedy", "")
+    kind = {cls.__name__: cls for cls in tree()}.get(told.get("type", ""), RunFailed)
+    if issubclass(kind, PermitRefused):
+        return PermitRefused(told.get("reason", ""), message, remedy)
+    return (RunFailed if issubclass(kind, DocumentError) else kind)(message, remedy)
 
 
 def tree() -> list[type[DocdaskError]]:

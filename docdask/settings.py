@@ -20,6 +20,8 @@ from docdask.errors import StorageError, UsageError
 FILE = "docdask.toml"
 #: What may stand at its top: settings, and what :mod:`docdask.configuration` reads.
 _TABLES = ("docdask", "documentai", "routes", "escalate_below")
+#: Lanes of the governor, most urgent first.
+PRIORITIES = ("interactive", "normal", "bulk")
 #: Settings that limit a call; 0 is no limit that anything could keep.
 _LIMITS = frozenset({"timeout_s", "memory_mib"})
 
@@ -38,17 +40,19 @@ class Settings:
     """The local cluster ends when nobody was connected for that long, seconds."""
     dashboard_port: int = 8787
     """Of the Dask dashboard; another is taken when it is in use."""
+    priority: str = "normal"
+    """How urgent calls of a paid run are beside those of other runs: ``interactive``, ``normal`` or ``bulk``."""
     state: str = ""
     """Folder for what outlives a run on this machine: the local cluster's address, calibrations. Empty: the
     platform's state folder (``$XDG_STATE_HOME/docdask``)."""
 
     @property
     def state_folder(self) -> Path:
-        """The folder, made if missing."""
+        """The folder, made if missing, for its owner alone."""
         base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         folder = Path(self.state) if self.state else base / "docdask"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"can't make the state folder {folder}: {error.strerror or error}",
@@ -169,6 +173,8 @@ def _value(name: str, value: Any) -> Any:
         ) from error
     if kind is not str and not converted >= 0:  # not a number is neither
         raise UsageError(f"{name}={value!r} is no number from 0 on", "give 0 or more")
+    if name == "priority" and converted not in PRIORITIES:
+        raise UsageError(f"priority={value!r} is none", f"use one of {', '.join(PRIORITIES)}")
     if name in _LIMITS and not converted:
         raise UsageError(f"{name}={value!r} would let nothing pass", f"give more, or leave {name} away")
     return converted

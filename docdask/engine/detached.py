@@ -17,7 +17,7 @@ import threading
 from dataclasses import asdict
 from typing import Any
 
-from docdask.errors import DocdaskError
+from docdask.errors import DocdaskError, to_json
 from docdask.leaving import leave_after
 from docdask.settings import Settings
 from docdask.store.run import RunDirectory
@@ -83,7 +83,7 @@ def main() -> int:
     order = json.load(sys.stdin)
     import pyarrow as pa
 
-    from docdask.engine.drive import drive, told
+    from docdask.engine.drive import drive
 
     # Small batches, hours long: threads would cost memory and gain nothing.
     pa.set_cpu_count(1)
@@ -102,7 +102,7 @@ def main() -> int:
     except DocdaskError as error:
         print(f"{order['url']}: {error}", flush=True)
         with contextlib.suppress(OSError), words:  # whoever started us may be gone
-            json.dump(told(error), words)
+            json.dump(to_json(error), words)
         return error.exit_code
     return 0
 

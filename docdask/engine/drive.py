@@ -17,18 +17,21 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from docdask.engine import graph, planning, process, work
+from docdask.engine import books, calibration, graph, planning, process, work
 from docdask.engine import job as jobs
 from docdask.engine import status as status_file
+from docdask.engine.branch import Branch
 from docdask.engine.clusters.calling import CallWorker
-from docdask.engine.graph import Branch
 from docdask.engine.job import Job, Tally
+from docdask.engine.paying import Payer
 from docdask.engine.pool import OnCluster, Pool, open_pool
 from docdask.engine.status import Amount, StatusWriter
-from docdask.errors import ClusterError, DocdaskError, EngineError, RunFailed, RunLocked, sentence
+from docdask.engine.supply import Supply
+from docdask.errors import ClusterError, DocdaskError, EngineError, RunLocked, from_json, to_json
 from docdask.service import base
 from docdask.settings import Settings
 from docdask.store.manifest import Manifest
@@ -95,30 +98,31 @@ def drive(
             storage_options=storage_options or {},
             engine_folder=base.folder(manifest.engine),
             again=jobs.PASSING | (jobs.LIMITED if settings.raised else frozenset()),
+            priority=settings.priority,
             **settings.limits,
         )
         # Before the first status: whoever sees that and wants the run to stop writes there after us.
         run.write(process.SESSION, job.session.encode())
         status = StatusWriter(run, {"engine": manifest.engine_id, "token": job.session})
         status.set("starting")
-        try:
-            engine = _engine(run, manifest)
-        except BaseException as error:
-            with contextlib.suppress(DocdaskError):  # what could not be written may be the reason
-                status.set("failed", error=told(error))
-            raise
-        try:
-            _drive(run, job, engine, settings, cluster, client, status, stop)
+        with _failure_told(status), contextlib.closing(_engine(run, manifest)) as engine:
+            with Payer(run, job, manifest) as payer:
+                driver = Driver(run, payer.job, engine, settings, cluster, client, status, stop, payer)
+                driver.drive()
             status.write()  # the summary reads the session's seconds there
-            summary = _close_books(run, engine)
+            summary = books.close(run, engine, payer.job.configuration)
             status.set("stopped" if stop.is_set() and summary["pending"] else "finished")
-        except BaseException as error:
-            with contextlib.suppress(DocdaskError):  # what could not be written may be the reason
-                status.set("failed", error=told(error))
-            raise
-        finally:
-            engine.close()
         return summary
+
+
+@contextlib.contextmanager
+def _failure_told(status: StatusWriter) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(DocdaskError):  # what could not be written may be the reason
+            status.set("failed", error=to_json(error))
+        raise
 
 
 @contextlib.contextmanager
@@ -149,92 +153,150 @@ def _engine(run: RunDirectory, manifest: Manifest) -> base.Engine:
     return engine
 
 
-def _drive(
-    run: RunDirectory, job: Job, engine: base.Engine, settings: Settings, cluster: str, client: Any, status: StatusWriter,
-    stop: threading.Event,
-) -> None:  # fmt: skip
-    _drop_superseded(run)
-    _drop_passing(run, job)
-    _write_set_aside(run, engine)
-    for restart in range(RESTARTS + 1):
-        planned = planning.planned(run)
-        done = _done(run, planned)
-        if not _account(status, planned, done) or stop.is_set():
-            return
-        pool = open_pool(cluster, settings, client=client)
-        try:
-            with _call_worker(pool, engine, cluster, settings, job.session) as call_worker:
-                if isinstance(pool, OnCluster):
-                    pool.check(run)
-                status.facts.update(dashboard=pool.dashboard, workers=pool.workers)
-                _work_off(run, job, engine, pool, call_worker, done, status, stop)
+@dataclass(slots=True)
+class Driver:
+    """One session of a run: what it works with."""
+
+    run: RunDirectory
+    job: Job
+    engine: base.Engine
+    settings: Settings
+    cluster: str
+    client: Any
+    status: StatusWriter
+    stop: threading.Event
+    payer: Payer
+    call_worker: CallWorker | None = None
+    error: dict[str, Any] | None = None
+    """What a task said must end the run."""
+
+    @property
+    def calls(self) -> bool:
+        """Whether anything waits for a service."""
+        return self.engine.in_flight > 1
+
+    def drive(self) -> None:
+        """Work off what is planned; start the local cluster again if its scheduler dies."""
+        books.drop_superseded(self.run)
+        books.drop_passing(self.run, self.job)
+        books.write_set_aside(self.run, self.engine, self.job.configuration)
+        restarts = 0
+        while True:
+            done = self._left()
+            if done is None:
                 return
-        except ClusterError:
-            if cluster != "local" or client is not None or restart == RESTARTS or stop.is_set():
-                raise
-            status.progress.forget_open()
-        finally:
-            pool.close()
+            pool = open_pool(self.cluster, self.settings, client=self.client)
+            try:
+                with self._call_worker(pool), self.payer.paying(pool):
+                    if isinstance(pool, OnCluster):
+                        pool.check(self.run)
+                    self.status.facts.update(dashboard=pool.dashboard, workers=pool.workers)
+                    self._work_off(pool, done)
+                if self.error is not None:
+                    raise from_json(self.error)
+                if self.stop.is_set() or not self._escalated(pool):
+                    return
+            except ClusterError:
+                restarts += 1
+                if (
+                    self.cluster != "local"
+                    or self.client is not None
+                    or restarts > RESTARTS
+                    or self.stop.is_set()
+                ):
+                    raise
+                self.status.progress.forget_open()
+            finally:
+                pool.close()
 
+    def _left(self) -> set[int] | None:
+        """Partitions that are done; None if all are, or the run is to stop."""
+        planned = planning.planned(self.run)
+        done = books.done(self.run, planned)
+        left = books.account(self.status, planned, done)
+        return done if left and not self.stop.is_set() else None
 
-def _work_off(
-    run: RunDirectory,
-    job: Job,
-    engine: base.Engine,
-    pool: Pool,
-    call_worker: CallWorker | None,
-    done: set[int],
-    status: StatusWriter,
-    stop: threading.Event,
-) -> None:
-    waits = engine.in_flight > 1
-    progress, open_units = status.progress, [0]
+    def _escalated(self, pool: Pool) -> bool:
+        """Plan for Google what the offline engine read badly; whether there was any."""
+        configuration = self.job.configuration
+        if configuration is None:
+            return False
+        speed, _ = calibration.speed(self.engine, self.settings)
+        found = planning.escalate(self.run, base.reader(self.engine), configuration, speed, pool.workers)
+        books.drop_superseded(self.run)
+        return bool(found)
 
-    def submit(branch: Branch, tries: int) -> Any:
-        calls = call_worker.resource if call_worker else "call"
-        return graph.build(job, branch, waits=waits, resources=pool.resources, calls=calls, attempt=tries)
+    def _work_off(self, pool: Pool, done: set[int]) -> None:
+        progress = self.status.progress
 
-    def tell(_job: Job, event: dict[str, Any]) -> None:
-        _heard(progress, event)
-        idle()
+        def submit(branch: Branch, tries: int) -> Any:
+            calls = self.call_worker.resource if self.call_worker else "call"
+            return graph.build(
+                self.job, branch, waits=self.calls, resources=pool.resources, calls=calls, attempt=tries
+            )
 
-    def inline(branch: Branch) -> Tally:
-        return work.serial(job, branch.partition, branch.pieces, branch.rows, waits=waits, tell=tell)
+        def tell(_job: Job, event: dict[str, Any]) -> None:
+            _heard(progress, event)
+            self._idle()
 
-    def supply() -> Iterator[Branch]:
-        for branch in planning.branches(run, done):
-            if stop.is_set():
-                return
-            open_units[0] += len(branch.unit_ids)
-            progress.open(branch.partition, Amount(branch.pages, branch.expected_s, len(branch.rows)))
+        def inline(branch: Branch) -> Tally:
+            return work.serial(self.job, branch, waits=self.calls, tell=tell)
+
+        supply = Supply(
+            lambda: planning.branches(self.run, done),
+            self.stop,
+            branches_most=2 * pool.workers + 2,
+            requests_most=int(1.5 * self.engine.in_flight) if self.calls else 0,
+        )
+        with _progress_events(pool, self.job.session, progress):
+            self.status.begin()
+            for branch, tally in pool.window(self._opened(supply), submit, inline, supply.width, self._idle):
+                supply.ended(branch)
+                self._ended(branch, tally)
+
+    def _opened(self, supply: Supply) -> Iterator[Branch]:
+        for branch in supply:
+            amount = Amount(branch.pages, branch.expected_s, len(branch.rows))
+            self.status.progress.open(branch.partition, amount)
             yield branch
 
-    def width() -> int:
-        least = 2 * pool.workers + 2
-        if not waits or open_units[0] >= 1.5 * engine.in_flight:
-            return least
-        return 10**6  # an engine that waits: until its calls in flight are fed
+    def _ended(self, branch: Branch, tally: Tally) -> None:
+        progress = self.status.progress
+        progress.ended(branch.partition, stopped=tally.stopped)
+        progress.units_failed += tally.failed
+        progress.units_again += tally.again
+        progress.call_seconds += tally.seconds
+        if tally.error is not None:
+            self.error = self.error or tally.error
+            self.stop.set()
+        self.status.tick()
 
-    def idle() -> None:
-        if process.stopping(run, job.session):
-            stop.set()
-        if stop.is_set() and status.state == "running":
-            if process.whose(run) == job.session:
-                run.write(process.SESSION, process.STOP.encode())
-            status.set("stopping")
-        if call_worker:
-            call_worker.check()
-        status.tick()
+    def _idle(self) -> None:
+        """What is looked after while the driver waits."""
+        if process.stopping(self.run, self.job.session):
+            self.stop.set()
+        if self.stop.is_set() and self.status.state == "running":
+            if process.whose(self.run) == self.job.session:
+                self.run.write(process.SESSION, process.STOP.encode())
+            self.status.set("stopping")
+        if self.call_worker:
+            self.call_worker.check()
+        self.payer.check()
+        self.status.tick()
 
-    with _progress_events(pool, job.session, progress):
-        status.begin()
-        for branch, tally in pool.window(supply(), submit, inline, width, idle):
-            open_units[0] -= len(branch.unit_ids)
-            progress.ended(branch.partition, stopped=tally.stopped)
-            progress.units_failed += tally.failed
-            progress.units_again += tally.again
-            progress.call_seconds += tally.seconds
-            status.tick()
+    @contextlib.contextmanager
+    def _call_worker(self, pool: Pool) -> Iterator[None]:
+        """For an engine that waits, on the local cluster: one call worker beside the CPU workers."""
+        if not self.calls or self.cluster != "local" or not isinstance(pool, OnCluster):
+            yield
+            return
+        self.call_worker = CallWorker(pool, self.job.session, self.settings.state_folder / "cluster.log")
+        try:
+            self.call_worker.wait()
+            yield
+        finally:
+            self.call_worker.close()
+            self.call_worker = None
 
 
 @contextlib.contextmanager
@@ -257,115 +319,3 @@ def _progress_events(pool: Pool, session: str, progress: Any) -> Iterator[None]:
 
 def _heard(progress: Any, told: dict[str, Any]) -> None:
     progress.heard(told["partition"], told["task"], (told["pages"], told["units"]))
-
-
-@contextlib.contextmanager
-def _call_worker(
-    pool: Pool, engine: base.Engine, cluster: str, settings: Settings, session: str
-) -> Iterator[CallWorker | None]:
-    """For an engine that waits, on the local cluster: one call worker beside the CPU workers."""
-    if engine.in_flight == 1 or cluster != "local" or not isinstance(pool, OnCluster):
-        yield None
-        return
-    worker = CallWorker(pool, session, settings.state_folder / "cluster.log")
-    try:
-        worker.wait()
-        yield worker
-    finally:
-        worker.close()
-
-
-# -- books -------------------------------------------------------------------------------------------------------------
-
-
-def _done(run: RunDirectory, planned: dict[int, tuple[int, int, float]]) -> set[int]:
-    """Partitions all of whose documents have their rows."""
-    from docdask.tables import build
-
-    decided = build.decided(run)
-    return {number for number, (documents, *_) in planned.items() if decided.get(number, 0) >= documents}
-
-
-def _account(status: StatusWriter, planned: dict[int, tuple[int, int, float]], done: set[int]) -> int:
-    """Set the totals; returns how many documents are left to do."""
-    p = status.progress
-    p.documents_total, p.pages_total, p.work_total_s = _sums(planned.values())
-    p.documents, p.pages, p.work_done_s = _sums(planned[number] for number in done)
-    status.write()
-    return p.documents_total - p.documents
-
-
-def _sums(counts: Iterable[tuple[int, int, float]]) -> tuple[int, int, float]:
-    listed = list(counts)
-    return sum(c[0] for c in listed), sum(c[1] for c in listed), sum(c[2] for c in listed)
-
-
-def _drop_passing(run: RunDirectory, job: Job) -> None:
-    """Documents that failed for a reason that may have passed are open again."""
-    from docdask.tables import build
-    from docdask.tables.result import Result
-
-    failed = [("problem", "in", job.again), ("outcome", "==", "quarantined")]
-    rows = Result(run.url).frame("documents", ["document_id", "partition"], filters=failed)
-    by_partition: dict[int, set[str]] = {}
-    for document, partition in rows.dropna(subset="partition").itertuples(index=False):
-        by_partition.setdefault(int(partition), set()).add(document)
-    for partition, documents in by_partition.items():
-        build.drop(run, partition, documents)
-
-
-def _drop_superseded(run: RunDirectory) -> None:
-    """Documents that changed and were planned again: their rows in the older partition no longer hold."""
-    from docdask.tables import build
-
-    for partition, documents in planning.superseded(run).items():
-        build.drop(run, partition, documents)
-
-
-def _write_set_aside(run: RunDirectory, engine: base.Engine) -> None:
-    from docdask.tables import build
-
-    build.write_documents(run, "set-aside", build.set_aside(planning.set_aside(run, engine)))
-
-
-def _close_books(run: RunDirectory, engine: base.Engine) -> dict[str, Any]:
-    """Write the rows of duplicates, and check that every input is accounted for."""
-    from docdask.tables import build
-    from docdask.tables.result import Result
-
-    rows = planning.copies(run, engine)
-    originals = {row["duplicate_of"] for row in rows}
-    known = (
-        Result(run.url).frame("documents", filters=[("document_id", "in", originals)])
-        if rows
-        else _no_documents()
-    )
-    build.write_documents(run, "duplicates", build.duplicates(rows, known))
-    summary = Result(run.url).summary()
-    if (
-        summary["stored"] + summary["quarantined"] + summary["skipped"] + summary["pending"]
-        != summary["inputs"]
-    ):
-        raise RunFailed(
-            f"the books of {run.url} do not balance: {summary}",
-            "this is a fault of docdask; please report it with this line",
-        )
-    return summary
-
-
-def _no_documents() -> Any:
-    from docdask.tables import schema
-
-    return schema.DOCUMENTS.schema.empty_table()
-
-
-def told(error: BaseException) -> dict[str, Any]:
-    """Error as a JSON object, for another process to raise; see :func:`docdask.engine.handle.rebuilt`."""
-    if isinstance(error, DocdaskError):
-        return {
-            "type": type(error).__name__,
-            "message": error.message,
-            "remedy": error.remedy,
-            "exit_code": error.exit_code,
-        }
-    return {"type": type(error).__name__, "message": sentence(error), "remedy": "", "exit_code": 1}

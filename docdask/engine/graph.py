@@ -11,7 +11,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import dask
@@ -19,33 +18,8 @@ from dask import delayed
 from dask.delayed import Delayed
 
 from docdask.engine import work
-from docdask.engine.job import Job, Plain, Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A partition with everything its tasks need."""
-
-    partition: int
-    group: str
-    rows: tuple[dict[str, Any], ...]
-    """Plan rows of its documents."""
-    pieces: tuple[tuple[Unit, ...], ...]
-    """Units by recognising task: one piece, or one a page range of a long document."""
-    pages: int
-    expected_s: float
-    requests: tuple[tuple[Unit, ...], ...] = ()
-    """Units by call of a paid engine: one, those of a pack, or all of a batch operation; empty where nothing is paid."""
-    route: str = ""
-    lane: str = ""
-    """``online``, ``batch`` or ``offline``; empty: the run has no routes."""
-    processor: str = ""
-    """Alias; empty where nothing is paid."""
-
-    @property
-    def unit_ids(self) -> list[str]:
-        """Of all its units."""
-        return [unit.unit_id for piece in self.pieces for unit in piece]
+from docdask.engine.branch import PAID, Branch
+from docdask.engine.job import Job, Plain
 
 
 def build(
@@ -66,6 +40,7 @@ def build(
     """
     part, careful = branch.partition, attempt > 1
     tail = f"{job.session}-{part:05d}-{attempt}"
+    job = job.for_lane(branch.lane)
 
     def task(function: Any, name: str, group: str) -> Any:
         def made(*args: Any, **kwargs: Any) -> Delayed:
@@ -76,7 +51,16 @@ def build(
 
         return made
 
-    if waits:
+    if branch.lane in PAID:
+        from docdask.engine import batch, paid
+
+        calling = batch.operate if branch.lane == "batch" else paid.call
+        tallies = [
+            task(calling, "operate" if branch.lane == "batch" else "call", calls)(
+                job, part, Plain(branch.requests), branch.processor, careful=careful
+            )
+        ]
+    elif waits and branch.lane != "offline":
         tallies = [
             task(work.call, _numbered("call", number, branch.pieces), calls)(
                 job, part, Plain(piece), careful=careful

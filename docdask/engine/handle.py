@@ -16,11 +16,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from docdask import errors
 from docdask.engine import status as status_file
 from docdask.engine import telling
 from docdask.engine.process import SESSION, STOP
-from docdask.errors import DocdaskError, RunFailed
+from docdask.errors import DocdaskError, RunFailed, from_json
 from docdask.store.run import RunDirectory
 
 _LOOK_S = 0.25
@@ -119,7 +118,7 @@ class RunHandle:
         if on_status:
             on_status(found)
         if found["state"] == "failed":
-            raise rebuilt(found.get("error", {}))
+            raise from_json(found.get("error", {}))
         if self._process and self._process.returncode and not self._followed(found):
             raise self._last_words()
         if found["state"] == "interrupted":
@@ -156,7 +155,7 @@ class RunHandle:
         said = self._process.stdout.read()
         self._process.stdout.close()
         if said:
-            return rebuilt(json.loads(said))
+            return from_json(json.loads(said))
         return RunFailed(
             f"the driver of {self.url} ended with exit code {self._process.returncode} and without a word",
             f"give the same command again: docdask run {self.url}",
@@ -207,13 +206,3 @@ class DriverThread(threading.Thread):
             self._body(self.stop_event)
         except BaseException as error:  # noqa: BLE001 - raised by whoever waits
             self.error = error
-
-
-def rebuilt(told: dict[str, Any]) -> DocdaskError:
-    """Error of its own class from what :func:`docdask.engine.drive.told` wrote; others are a :class:`RunFailed`."""
-    kind = getattr(errors, told.get("type", ""), RunFailed)
-    if not (isinstance(kind, type) and issubclass(kind, DocdaskError)) or issubclass(
-        kind, errors.DocumentError
-    ):
-        kind = RunFailed
-    return kind(told.get("message", "the run failed"), told.get("remedy", ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from docdask import sandbox
@@ -46,10 +46,14 @@ class Job:
     """URL of an emulator's Cloud Storage; empty: Google's."""
     priority: str = "normal"
     """Lane of the governor: ``interactive``, ``normal`` or ``bulk``."""
-    checks: frozenset[tuple[int, int]] = frozenset()
-    """Packs (partition, number) that are also sent singly, to see whether packing changes results."""
+    checks: frozenset[str] = frozenset()
+    """Ids of the packs that are also sent singly, to see whether packing changes results."""
     engine_folder: str = ""
     """Where the driver found the engine's module; a worker that was started elsewhere looks there too."""
+
+    def for_lane(self, lane: str) -> Job:
+        """The job of a branch in ``lane``: what a paid run reads offline is read by the offline engine."""
+        return replace(self, engine="offline", options={}) if lane == "offline" else self
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -109,7 +113,7 @@ class Tally:
     seconds: float = 0.0
     stopped: bool = False
     error: dict[str, Any] | None = None
-    """What must end the run, as :func:`docdask.engine.telling.told` writes it; the work at hand was ended first."""
+    """What must end the run, as :func:`docdask.errors.to_json` writes it; the work at hand was ended first."""
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(

@@ -98,7 +98,7 @@ class Tries:
 
     def __init__(self, record: Record, deaths: int) -> None:
         self._record, self._attempt, self._last = record, 0, Exception()
-        self._facts = record.failure(_killer(deaths), 0) if deaths >= DEATHS else None
+        self._facts = record.failure(killer(deaths), 0) if deaths >= DEATHS else None
 
     def __iter__(self) -> Iterator[int]:
         while self._facts is None and self._attempt < ATTEMPTS:
@@ -182,7 +182,8 @@ def _gave_up(error: Exception) -> DocumentError:
     )
 
 
-def _killer(deaths: int) -> DocumentError:
+def killer(deaths: int) -> DocumentError:
+    """Why a unit is set aside that took its worker down again and again."""
     return DocumentError(
         "killed-worker",
         f"its worker died {deaths} times while it was being recognised, most likely of memory",

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from docdask.engine import units as one
+from docdask.engine.branch import PAID, Branch
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.process import calls_loop, engine_of, gate, run_of, stopping
 from docdask.errors import DocumentError
@@ -148,21 +149,19 @@ def tabulate(job: Job, partition: int, rows: Sequence[dict[str, Any]], tally: Ta
     return tally
 
 
-def serial(
-    job: Job,
-    partition: int,
-    groups: Sequence[Sequence[Unit]],
-    rows: Sequence[dict[str, Any]],
-    *,
-    waits: bool,
-    tell: Tell = log_event,
-) -> Tally:
+def serial(job: Job, branch: Branch, *, waits: bool, tell: Tell = log_event) -> Tally:
     """The whole branch in this process (``--cluster none``)."""
-    units = [unit for group in groups for unit in group]
-    if waits:
-        tallies = [call(job, partition, units, tell=tell)]
+    job, part = job.for_lane(branch.lane), branch.partition
+    units = [unit for piece in branch.pieces for unit in piece]
+    if branch.lane in PAID:
+        from docdask.engine import batch, paid
+
+        calling = batch.operate if branch.lane == "batch" else paid.call
+        tallies = [calling(job, part, branch.requests, branch.processor, tell=tell)]
+    elif waits and branch.lane != "offline":
+        tallies = [call(job, part, units, tell=tell)]
     else:
         contents = read(job, units)
-        tallies = [recognise(job, partition, group, contents, tell=tell) for group in groups]
-    tally = store(job, partition, [unit.unit_id for unit in units], tallies)
-    return tabulate(job, partition, rows, tally)
+        tallies = [recognise(job, part, piece, contents, tell=tell) for piece in branch.pieces]
+    tally = store(job, part, branch.unit_ids, tallies)
+    return tabulate(job, part, branch.rows, tally)

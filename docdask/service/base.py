@@ -83,6 +83,11 @@ class Noting(Protocol):
         ...
 
 
+def reader(engine: Engine) -> Engine:
+    """The engine that reads what is not sent to a service; as a rule the engine itself."""
+    return getattr(engine, "reader", engine)
+
+
 def engine_id(engine: Engine) -> str:
     """``name/version``, as units and tables name it."""
     return f"{engine.name}/{engine.version}"

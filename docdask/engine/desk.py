@@ -1,0 +1,192 @@
+"""What a task that spends money works with: client, permits, places, and how it stores, sets aside and stops.
+
+Rules: made once a task, what is dear is kept by the process; nothing is raised before everything that was begun has
+ended; a failure that concerns everybody is told by the tally, so that the driver lets the others end as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import time
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Literal
+
+from docdask.core.routes import Configuration, Processor
+from docdask.engine import quota
+from docdask.engine import units as one
+from docdask.engine.job import Job, Tally, Tell, Unit
+from docdask.engine.process import run_of, stopping
+from docdask.engine.room import Room
+from docdask.errors import DocumentError, EngineError, to_json
+from docdask.model import Facts
+from docdask.service.documentai import DocumentAI
+from docdask.service.errors import ServiceError
+
+#: Bytes of requests that are prepared or in flight in one process; a request waits with its bytes in hand, so that its
+#: call can be made the moment its permit comes.
+ROOM_BYTES = 512 * 2**20
+#: Requests prepared or in flight in one process.
+ROOM_REQUESTS = 1000
+
+_LOOK_S = 1.0
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the run was asked to stop
+    """The run is to stop, and this request was not sent."""
+
+
+class Desk:
+    """Base of the tasks that call Document AI.
+
+    Parameters
+    ----------
+    job, partition, units
+        What to do.
+    alias
+        Processor.
+    tell
+        Told at most once a second how far it is.
+
+    Attributes
+    ----------
+    configuration, processor, client, semaphore, places
+        What calls are made with; places by the name of their endpoint.
+    room
+        How much this process may have in hand.
+    tally
+        What was done.
+    """
+
+    def __init__(self, job: Job, partition: int, units: Sequence[Unit], alias: str, tell: Tell) -> None:
+        assert job.configuration is not None
+        key = json.dumps(job.configuration.to_json(), sort_keys=True)
+        self.job, self.partition, self.run = job, partition, run_of(job.url)
+        self.configuration = _configured(key)
+        self.processor: Processor = self.configuration.processors[alias]
+        self.semaphore = quota.semaphore_of(job)
+        _ = self.semaphore.agent  # found in the task's own thread, which knows its worker
+        self.client = _client(key, job.emulator_host)
+        self.places = quota.places(self.configuration, alias)
+        self.room = _room(key)
+        self.maker = one.Maker(
+            self.processor.engine_id, self.processor.processor_type, self.processor.version
+        )
+        self.queued_ns = time.time_ns()
+        self.tally = Tally()
+        self._stored = one.stored(job, self.run, partition, units)
+        self.tally.again = len(self._stored)
+        self._report = one.Reporter(job, partition, units, tell)
+        self._error: EngineError | None = None
+
+    async def everything(self) -> Tally:
+        """Do the work; raises what was nobody's fault only after all of it has ended."""
+        self.stop = asyncio.Event()
+        watcher = asyncio.ensure_future(self._watch())
+        try:
+            await self.work()
+        finally:
+            watcher.cancel()
+        if self._error is not None:
+            self.tally.error = to_json(self._error)
+        self.tally.stopped = self.stop.is_set()
+        self._report(self.tally, last=True)
+        return self.tally
+
+    async def work(self) -> None:
+        """What the task is for."""
+        raise NotImplementedError
+
+    async def all_of(self, coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Wait for all; raise the first error after the last has ended."""
+        for result in await asyncio.gather(*coroutines, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    def left(self, units: Sequence[Unit]) -> tuple[Unit, ...]:
+        """Those whose result is not stored."""
+        return tuple(unit for unit in units if unit.unit_id not in self._stored)
+
+    # -- what comes of a unit ----------------------------------------------------------------------------------------
+
+    def put(self, kept: Sequence[tuple[Facts, bytes | None]]) -> None:
+        """Store what became of units, and count it. Blocks."""
+        for facts, document in kept:
+            one.put(self.run, self.partition, facts, document, self.tally)
+        self._report(self.tally)
+
+    async def note(
+        self,
+        request_id: str,
+        fence: int,
+        kind: Literal["stored", "operation", "adopted"],
+        *,
+        code: str = "",
+        attempt: int = 1,
+    ) -> None:
+        """Put a fact about a request into the ledger."""
+        await asyncio.to_thread(
+            self.semaphore.note, self.job.url, request_id, fence, kind, code=code, attempt=attempt
+        )
+
+    async def set_aside(self, unit: Unit, error: DocumentError) -> None:
+        """The document can't be done."""
+        facts = one.Record(self.maker, unit, self.queued_ns).failure(error, 1)
+        await asyncio.to_thread(self.put, [(facts, None)])
+
+    async def leave_open(self, unit: Unit, error: ServiceError, attempts: int) -> None:
+        """The service did not answer for too long: the document stays pending, with the reason."""
+        reason = DocumentError(error.kind, error.message, error.remedy)
+        facts = one.Record(self.maker, unit, self.queued_ns).failure(reason, attempts, permanent=False)
+        await asyncio.to_thread(self.put, [(facts, None)])
+
+    # -- stopping ----------------------------------------------------------------------------------------------------
+
+    def end(self, error: EngineError) -> None:
+        """Something concerns everybody: begin nothing more, and tell why."""
+        self._error = self._error or error
+        self.stop.set()
+
+    def check_stop(self) -> None:
+        """Raise :class:`Stopped` if the run is to stop."""
+        if self.stop.is_set():
+            raise Stopped
+
+    async def unless_stopped(self, waited: Awaitable[Any]) -> Any:
+        """Wait for something, but not longer than the run goes on."""
+        waiting = asyncio.ensure_future(waited)
+        stopped = asyncio.ensure_future(self.stop.wait())
+        try:
+            await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not waiting.done():
+                waiting.cancel()
+        if not waiting.done():
+            raise Stopped
+        return waiting.result()
+
+    async def _watch(self) -> None:
+        while not stopping(self.run, self.job.session):  # noqa: ASYNC110 - a file says it, and files don't wake anybody
+            await asyncio.sleep(_LOOK_S)
+        self.stop.set()
+
+
+# -- this process ------------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=4)
+def _configured(configuration: str) -> Configuration:
+    return Configuration.from_json(json.loads(configuration))
+
+
+@functools.lru_cache(maxsize=4)
+def _client(configuration: str, emulator_host: str) -> DocumentAI:
+    return DocumentAI(_configured(configuration), emulator_host=emulator_host)
+
+
+@functools.lru_cache(maxsize=4)
+def _room(configuration: str) -> Room:
+    del configuration  # part of the key: one a project
+    return Room(ROOM_REQUESTS, ROOM_BYTES)

@@ -1,0 +1,268 @@
+"""The driver's side of a run that is paid: what is checked, announced and limited before the first call.
+
+Rules:
+
+1. What a run needs to know of Document AI is in its directory, but for credentials: any driver can go on.
+2. Before money is spent every processor is looked at, and asked with something that is not billed.
+3. The governor is told of the run with its budget: the accepted price is the most that is ever spent, over all sessions.
+4. An emulator that belongs to the run is started and stopped with its driver; what its books said is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from docdask.configuration import emulator_host
+from docdask.core.routes import Configuration
+from docdask.core.spec import BudgetSpec
+from docdask.engine import planning, quota
+from docdask.engine.branch import PAID
+from docdask.engine.job import Job
+from docdask.engine.packcheck import first_packs
+from docdask.engine.plugin import GovernorPlugin
+from docdask.engine.pool import InProcess, OnCluster, Pool
+from docdask.engine.semaphore import QuotaSemaphore
+from docdask.errors import EngineError, UsageError
+from docdask.service.documentai import Check, DocumentAI
+from docdask.service.emulator.child import EmulatorProcess
+from docdask.store.manifest import Manifest
+from docdask.store.run import RunDirectory
+
+#: File in the run directory with the configuration of Document AI, and options of an emulator.
+CONFIGURATION = "documentai.json"
+#: File with the most that may be spent, as it was accepted.
+BUDGET = "budget.json"
+#: File with the sums of an emulator's books after the last session.
+BOOKS = "emulator.json"
+
+#: Engines whose runs are paid, or would be if the service were real.
+PAID_ENGINES = frozenset({"documentai", "emulator"})
+
+
+def configure(run: RunDirectory, configuration: Configuration, emulator_options: dict[str, Any]) -> None:
+    """Keep in the run what it needs to know of Document AI."""
+    run.write_json(
+        CONFIGURATION, {"configuration": configuration.to_json(), "emulator_options": emulator_options}
+    )
+
+
+def configuration_of(run: RunDirectory) -> Configuration | None:
+    """Configuration that the run keeps; None for a run without Document AI."""
+    found = run.read_json(CONFIGURATION)
+    return Configuration.from_json(found["configuration"]) if found else None
+
+
+def accept(run: RunDirectory, budget: BudgetSpec) -> None:
+    """Keep the most that may be spent."""
+    run.write_json(BUDGET, {"pages": budget.pages, "micros": budget.micros})
+
+
+def budget_of(run: RunDirectory) -> BudgetSpec:
+    """The most that may be spent, as it was accepted."""
+    found = run.read_json(BUDGET)
+    return BudgetSpec(found["pages"], found["micros"]) if found else BudgetSpec()
+
+
+def price(run: RunDirectory) -> BudgetSpec:
+    """Pages and micro-dollars of everything that is planned for a paid service, and of what may follow from it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = run.plan(current=True)
+    paid = rows.filter(pc.is_in(rows["lane"], pa.array(sorted(PAID))))
+    pages = pc.sum(paid["pages"].cast("int64")).as_py() or 0
+    micros = pc.sum(paid["cost_micros"]).as_py() or 0
+    for generation in run.generations():
+        more = run.plan_summary(generation).get("reserve", {})
+        pages, micros = pages + more.get("pages", 0), micros + more.get("micros", 0)
+    return BudgetSpec(pages, micros)
+
+
+def covered(run: RunDirectory, price: BudgetSpec) -> bool:
+    """Whether what was accepted before is enough for ``price``."""
+    found = run.read_json(BUDGET)
+    if not found:
+        return (price.pages or 0) == 0
+    return all(found[name] is None or found[name] >= getattr(price, name) for name in ("pages", "micros"))
+
+
+class Payer:
+    """Everything about money in one session of a run; nothing at all in a run that is not paid.
+
+    Parameters
+    ----------
+    run, job, manifest
+        The run and what its tasks are told.
+
+    Attributes
+    ----------
+    job
+        The job with what paid tasks need to know.
+    """
+
+    def __init__(self, run: RunDirectory, job: Job, manifest: Manifest) -> None:
+        self.run, self.job = run, job
+        self._emulator: EmulatorProcess | None = None
+        self._paid = manifest.engine in PAID_ENGINES
+        self._own = manifest.engine == "emulator"
+
+    def __enter__(self) -> Self:
+        if not self._paid:
+            return self
+        kept = self.run.read_json(CONFIGURATION)
+        if not kept:
+            raise UsageError(
+                f"{self.run.url} lacks {CONFIGURATION}",
+                f"plan it again: docdask plan SOURCE --to {self.run.url}",
+            )
+        configuration = Configuration.from_json(kept["configuration"])
+        host, storage = emulator_host(), os.environ.get("STORAGE_EMULATOR_HOST", "")
+        if self._own:
+            self._emulator = EmulatorProcess(configuration, kept["emulator_options"]).start()
+            host, storage = self._emulator.grpc_address, self._emulator.http_url
+        elif configuration.emulated != bool(host):
+            raise _mixed(self.run, configuration, host)
+        self.job = replace(
+            self.job,
+            configuration=configuration,
+            emulator_host=host,
+            storage_host=storage,
+            checks=frozenset() if configuration.emulated else first_packs(planning.branches(self.run)),
+        )
+        try:
+            self._look(configuration)
+        except BaseException:
+            self._stop_emulator()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop_emulator()
+
+    def check(self) -> None:
+        """Raise if the emulator has ended: calls would wait for it.
+
+        Raises
+        ------
+        EngineError
+            If so.
+        """
+        if self._emulator is not None and not self._emulator.running:
+            raise EngineError("the run's own emulator has ended", "give the same command again")
+
+    @contextlib.contextmanager
+    def paying(self, pool: Pool) -> Iterator[None]:
+        """Announce the run to the governor of a cluster, for as long as it is worked on there."""
+        configuration = self.job.configuration
+        if configuration is None:
+            yield
+            return
+        with _governed(pool) as client:
+            client.register_plugin(GovernorPlugin())
+            semaphore = QuotaSemaphore(
+                name=quota.semaphore_name(configuration, self.job.emulator_host),
+                spec=quota.spec(configuration),
+                client=client,
+            )
+            _register(semaphore)
+            calls, pages = _announced(self.run)
+            semaphore.open_run(
+                self.job.url, calls=calls, pages=pages, budget=budget_of(self.run), ledger=self.job.url
+            )
+            try:
+                yield
+            finally:
+                with contextlib.suppress(Exception):  # the scheduler may be gone; that is told elsewhere
+                    semaphore.close_run(self.job.url)
+
+    def _look(self, configuration: Configuration) -> None:
+        """Look at every processor before money is spent.
+
+        Raises
+        ------
+        EngineError
+            What is wrong, in one sentence, with its remedy.
+        """
+        bad = [
+            check for check in asyncio.run(_checked(configuration, self.job.emulator_host)) if not check.ok
+        ]
+        if bad:
+            raise EngineError("; ".join(dict.fromkeys(check.message for check in bad)), bad[0].remedy)
+
+    def _stop_emulator(self) -> None:
+        emulator, self._emulator = self._emulator, None
+        if emulator is None:
+            return
+        with contextlib.suppress(EngineError):
+            if emulator.running:
+                self.run.write_json(BOOKS, emulator.stats())
+        emulator.stop()
+
+
+async def _checked(configuration: Configuration, host: str) -> list[Check]:
+    client = DocumentAI(configuration, emulator_host=host)
+    try:
+        return await client.check()
+    finally:
+        await client.close()
+
+
+def _register(semaphore: QuotaSemaphore) -> None:
+    """Use the project's semaphore; where another run knows other quotas or fewer processors, teach it ours."""
+    try:
+        semaphore.register()
+    except UsageError:
+        semaphore.configure(semaphore.spec)
+
+
+def _announced(run: RunDirectory) -> tuple[int, int]:
+    """Calls and pages that the plan has for a paid service."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    calls = pages = 0
+    for generation in run.generations():
+        for batch in run.plan_batches(generation, ["partition", "lane", "pack", "pages", "unit_ids"]):
+            online = batch.filter(pc.equal(batch["lane"], "online"))
+            alone = online.filter(pc.is_null(online["pack"]))
+            packed = pa.table(online.filter(pc.is_valid(online["pack"])))
+            calls += pc.sum(pc.list_value_length(alone["unit_ids"])).as_py() or 0
+            calls += len(packed.group_by(["partition", "pack"]).aggregate([]))
+            pages += pc.sum(online["pages"].cast(pa.int64())).as_py() or 0
+    return calls, pages
+
+
+def _mixed(run: RunDirectory, configuration: Configuration, host: str) -> EngineError:
+    if configuration.emulated:
+        return EngineError(
+            f"{run.url} belongs to an emulator ({configuration.billing}), and DOCUMENTAI_EMULATOR_HOST is not set",
+            "set it to the emulator's address; for real calls start another RUN",
+        )
+    return EngineError(
+        f"{run.url} belongs to {configuration.billing}, and DOCUMENTAI_EMULATOR_HOST={host} is set",
+        "unset it to go on with real calls, or start another RUN",
+    )
+
+
+@contextlib.contextmanager
+def _governed(pool: Pool) -> Iterator[Any]:
+    """Client of a scheduler on which a governor can live; without a cluster, one in this process and without workers."""
+    if isinstance(pool, OnCluster):
+        yield pool.client
+        return
+    assert isinstance(pool, InProcess)
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=None, silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

@@ -1,0 +1,140 @@
+"""What one request sends: a file as it is, pages cut out of it, or several small documents joined into one.
+
+Rules: files are read when the request's turn has come, and checked against what was planned; PDFs are opened in the
+sandbox only; a document that can't be read or joined is told with its reason, and the others of its pack go on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from docdask import sandbox
+from docdask.core import pages
+from docdask.core.routes import Processor
+from docdask.core.unpacking import PackMap
+from docdask.engine.job import Job, Unit
+from docdask.engine.units import prepared
+from docdask.errors import DocumentError
+from docdask.intake import joining
+from docdask.intake.limits import Limits
+from docdask.model import PageRange
+
+_PDF = "application/pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One request, ready to be sent."""
+
+    units: tuple[Unit, ...]
+    """Those that are in it."""
+    content: bytes
+    mime_type: str
+    selector: PageRange | None = None
+    """Pages to select of the file that is sent; None for all of them."""
+    first_page: int = 1
+    """Page of the document that the file's page 1 is."""
+    pack: PackMap | None = None
+    refused: tuple[tuple[Unit, DocumentError], ...] = field(default=())
+    """Units that could not be read, with the reason."""
+
+    @property
+    def pages(self) -> int:
+        """That the service will recognise, and bill."""
+        return sum(unit.pages for unit in self.units)
+
+
+def build(job: Job, processor: Processor, units: Sequence[Unit], *, selects: bool = True) -> Payload:
+    """Read, cut or join what a request sends. Blocks; call it in a thread.
+
+    Parameters
+    ----------
+    job
+        Of the run.
+    processor
+        Where it will go; its limits decide what may be selected and what must be cut.
+    units
+        One, or those of a pack in order.
+    selects
+        Whether pages may be selected of a whole file; batches can't.
+
+    Returns
+    -------
+    Payload
+        Without units if none could be read.
+    """
+    read: list[tuple[Unit, bytes, str]] = []
+    refused: list[tuple[Unit, DocumentError]] = []
+    for unit in units:
+        try:
+            request = prepared(job, unit, None)
+            read.append((unit, request.content, request.mime_type))
+        except DocumentError as error:
+            refused.append((unit, error))
+    if len(read) > 1:
+        return _joined(job, read, refused)
+    for unit, content, mime_type in read:
+        try:
+            return _single(job, processor, unit, content, mime_type, selects=selects)
+        except DocumentError as error:
+            refused.append((unit, error))
+    return Payload((), b"", "", refused=tuple(refused))
+
+
+def _single(
+    job: Job, processor: Processor, unit: Unit, content: bytes, mime_type: str, *, selects: bool
+) -> Payload:
+    span = unit.page_range
+    if span is None:
+        return Payload((unit,), content, mime_type)
+    assert job.configuration is not None
+    limits = processor.limits(job.configuration.book)
+    selectable = selects and pages.selects(span, unit.document_pages, limits, processor.imageless)
+    if mime_type != _PDF:
+        return Payload((unit,), content, mime_type, selector=span)
+    cut = joining.cut(content, span, limits=Limits(**job.limits))
+    if selectable and len(cut) >= len(content):
+        return Payload((unit,), content, mime_type, selector=span)
+    return Payload((unit,), cut, mime_type, first_page=span.first)
+
+
+def _joined(
+    job: Job, read: list[tuple[Unit, bytes, str]], refused: list[tuple[Unit, DocumentError]]
+) -> Payload:
+    content, facts = joining.join(
+        [(content, mime_type) for _, content, mime_type in read], limits=Limits(**job.limits)
+    )
+    whole = []
+    for (unit, _, _), told in zip(read, facts, strict=True):
+        if isinstance(told, DocumentError):
+            refused.append((unit, told))
+        else:
+            whole.append((unit, told))
+    if not whole:
+        return Payload((), b"", "", refused=tuple(refused))
+    pack = PackMap.of([unit.unit_id for unit, _ in whole], [told for _, told in whole])
+    return Payload(tuple(unit for unit, _ in whole), content, _PDF, pack=pack, refused=tuple(refused))
+
+
+def documents(payload: Payload, answer: bytes, limits: dict[str, Any]) -> dict[str, bytes]:
+    """Take an answer apart: unit id → serialised Document, as a call of its own would have given it.
+
+    The work is done in the sandbox's child: it holds the GIL for longer than a process that makes calls can spare.
+    Blocks; call it in a thread.
+
+    Raises
+    ------
+    DocumentError
+        If the answer does not have the pages that were sent (``bad-answer``).
+    """
+    if payload.pack is not None:
+        found: dict[str, bytes] = sandbox.call(
+            "docdask.service.answers:unpacked", answer, payload.pack.to_json(), **limits
+        )
+        return found
+    (unit,) = payload.units
+    if payload.first_page > 1:
+        answer = sandbox.call("docdask.service.answers:renumbered", answer, payload.first_page, **limits)
+    return {unit.unit_id: answer}
