@@ -28,6 +28,9 @@ _PAGE_BYTES = 2_000
 _FILE_BYTES = 10_000
 #: Bytes a pixel may take that is stored without loss: three, and a thousandth for what compression can't help.
 _PIXEL_BYTES = 3.01
+#: A document on its shelf is one integer, size and index: sorting a million is fast, and nothing for the garbage collector.
+_INDEX_BITS = 48
+_INDEX = (1 << _INDEX_BITS) - 1
 #: Types whose bytes are taken into a PDF as they are.
 _VERBATIM = frozenset({"application/pdf", "image/jpeg"})
 
@@ -37,7 +40,7 @@ class Packable:
     """One small document, as far as packing needs to know it."""
 
     index: int
-    """Whatever the caller knows it by; packs are made of these."""
+    """Number by which the caller knows it, 0 or more; packs are made of these."""
     pages: int
     size_bytes: int
     """What it adds to the joined file at most; :func:`joined_bytes` says it."""
@@ -99,7 +102,7 @@ def packs(items: Sequence[Packable], *, pages_most: int, bytes_most: int) -> lis
     ValueError
         If an item alone is beyond a limit.
     """
-    families: dict[str, dict[int, list[tuple[int, int]]]] = {}
+    families: dict[str, dict[int, list[int]]] = {}
     for item in items:
         pages, size = item.pages, item.size_bytes
         if not 1 <= pages <= pages_most or not 0 <= size <= bytes_most:
@@ -114,7 +117,7 @@ def packs(items: Sequence[Packable], *, pages_most: int, bytes_most: int) -> lis
         shelf = shelves.get(pages)
         if shelf is None:
             shelf = shelves[pages] = []
-        shelf.append((size, item.index))
+        shelf.append(size << _INDEX_BITS | item.index)
     found: list[tuple[int, ...]] = []
     for shelves in families.values():
         _fill(shelves, pages_most, bytes_most, found)
@@ -143,7 +146,7 @@ class _Shelf:
 
     __slots__ = ("high", "items", "low", "pages")
 
-    def __init__(self, pages: int, items: list[tuple[int, int]]) -> None:
+    def __init__(self, pages: int, items: list[int]) -> None:
         items.sort()
         self.pages, self.items, self.low, self.high = pages, items, 0, len(items) - 1
 
@@ -151,15 +154,17 @@ class _Shelf:
         """Move documents into a pack that has ``space`` pages and ``room`` bytes left; return what is left then."""
         items, pages, low, high = self.items, self.pages, self.low, self.high
         while low <= high and pages <= space:
-            size, index = items[high]
+            item = items[high]
+            size = item >> _INDEX_BITS
             if size * space <= room * pages:
                 high -= 1
             else:
-                size, index = items[low]
+                item = items[low]
+                size = item >> _INDEX_BITS
                 if size > room:
                     break
                 low += 1
-            pack.append(index)
+            pack.append(item & _INDEX)
             space -= pages
             room -= size
         self.low, self.high = low, high
@@ -167,7 +172,7 @@ class _Shelf:
 
 
 def _fill(
-    shelves: dict[int, list[tuple[int, int]]], pages_most: int, bytes_most: int, found: list[tuple[int, ...]]
+    shelves: dict[int, list[int]], pages_most: int, bytes_most: int, found: list[tuple[int, ...]]
 ) -> None:
     """Fill packs with the documents of one family, by pages from the longest."""
     left = [_Shelf(pages, shelves[pages]) for pages in sorted(shelves, reverse=True)]
