@@ -210,8 +210,8 @@ RULES: tuple[Rule, ...] = (
           "Google does not accept the credentials", "run `gcloud auth application-default login`, or make a new key for the service account", _STOP,
           "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."),
     # the way there and back
-    _rule("dns", "UNAVAILABLE", r"DNS resolution failed for (?P<host>[\w.-]+) || [Nn]ame (?:or service not known|resolution)|Could not resolve|nodename nor servname", "capacity", "client",
-          "the name of the endpoint {host} can't be resolved", "check the network and the location's name", "tries again; a run that has not begun stops",
+    _rule("dns", "UNAVAILABLE", r"(?:DNS resolution failed for|errors resolving) (?P<host>[\w.-]+) || [Dd]omain name not found|[Nn]ame (?:or service not known|resolution)|Could not resolve|nodename nor servname", "capacity", "client",
+          "the name of the endpoint, {host}, can't be resolved", "check the network and the location's name", "tries again; a run that has not begun stops",
           "DNS resolution failed for us-documentai.googleapis.com:443: C-ares status is not ARES_SUCCESS"),
     _rule("tls", "UNAVAILABLE", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|WRONG_VERSION_NUMBER|Ssl handshake failed|SSLCertVerification", "permanent", "client",
           "no secure connection can be made with the endpoint", "a proxy in between needs its certificate in GRPC_DEFAULT_SSL_ROOTS_FILE_PATH; an emulator needs DOCUMENTAI_EMULATOR_HOST", _STOP,
