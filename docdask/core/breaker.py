@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from docdask.core.machine import Table, step
 from docdask.core.meter import NEVER_NS
-from docdask.core.spec import BreakerSpec
+from docdask.core.spec import FULL_PPM, BreakerSpec
 
 State = Literal["closed", "open", "half-open"]
 
@@ -87,13 +87,26 @@ class Breaker:
                 return True
         return False
 
-    def failure(self, granted_ns: int, now_ns: int) -> None:
-        """Tell it that the endpoint failed a call."""
+    def failure(self, granted_ns: int, now_ns: int, *, usual_ppm: int = 0, crowd: int = 0) -> None:
+        """Tell it that the endpoint failed a call.
+
+        Parameters
+        ----------
+        granted_ns, now_ns
+            When the call was granted, and now.
+        usual_ppm
+            Rate of failures that is usual here: it takes more of them to open.
+        crowd
+            Failures in a row that it takes at least, because the endpoint may be full and not down; 0: as the settings say.
+        """
         if self.state == "closed":
             self._row += 1
             self._note(failed=True)
+            row_ppm = self._spec.failures * (FULL_PPM + 4 * usual_ppm)
+            share_ppm = len(self._recent) * (FULL_PPM // 2 + usual_ppm)
             full = len(self._recent) == self._recent.maxlen
-            if self._row >= self._spec.failures or (full and 2 * self._failed >= len(self._recent)):
+            in_a_row = self._row >= crowd and self._row * FULL_PPM >= row_ppm
+            if in_a_row or (not crowd and full and self._failed * FULL_PPM >= share_ppm):
                 self._open("failures", now_ns)
         elif self._is_probe(granted_ns):
             self._open("probe failed", now_ns)

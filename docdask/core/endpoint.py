@@ -155,12 +155,14 @@ class Endpoint:
             self.breaker.unused(granted_ns)
             return
         if verdict == "lost" or verdict == "transient" or verdict == "capacity":  # noqa: PLR1714 - twice as fast
-            self.breaker.failure(granted_ns, now_ns)
-            if verdict == "capacity":
-                self.flight.refused(permit.fence, newest)
-                self._held_ns = (
-                    max(self._held_ns, now_ns + outcome.after_ns) if outcome.after_ns else self._held_ns
-                )
+            if verdict != "capacity":
+                self.breaker.failure(granted_ns, now_ns)
+                return
+            flight = self.flight
+            flight.refused(permit.fence, newest)
+            self.breaker.failure(granted_ns, now_ns, usual_ppm=flight.usual_ppm, crowd=flight.crowd())
+            if outcome.after_ns:
+                self._held_ns = max(self._held_ns, now_ns + outcome.after_ns)
             return
         self._answered_ns = now_ns
         if self.breaker.success(granted_ns):
