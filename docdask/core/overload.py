@@ -48,7 +48,7 @@ class Overload:
         """Rate of refusals that is taken for chance."""
         self._believed_ppm = 0  # as measured by the last trial: the usual rate does not rise above it
         self._suspected_ppm = 0  # rate that led to the trial under way; 0: there is none
-        self._sent = self._cohort = self._last_fence = 0  # calls since then, those of the trial, the last of them
+        self._sent = self._cohort = self._last_fence = 0  # calls since then, those of the trial, its last
         self._answers = self._refusals = self._sum_ppm = 0
 
     @property
