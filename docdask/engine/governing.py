@@ -31,6 +31,7 @@ from docdask.core.spec import SECOND_NS, SemaphoreSpec
 from docdask.engine.clock import Clock
 from docdask.engine.ledgers import Ledger, Ledgers
 from docdask.engine.protocol import ASK, HELLO, STREAM, TELL, send_now
+from docdask.engine.usage import Keeper, Saved, UsageFiles
 from docdask.errors import StorageError, UsageError, sentence
 from docdask.store.ledger import totals
 
@@ -56,9 +57,11 @@ class GovernorShell:
         Dask's.
     clock
         Stamps events.
+    usage
+        Where what was used lately is kept over restarts; None: nowhere.
     """
 
-    def __init__(self, scheduler: Any, clock: Clock) -> None:
+    def __init__(self, scheduler: Any, clock: Clock, usage: UsageFiles | None = None) -> None:
         self.id = uuid.uuid4().hex
         """Tells this governor from the one before a restart."""
         self.clock = clock
@@ -66,6 +69,8 @@ class GovernorShell:
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
         self.ledgers = Ledgers(self._loop, durable=self._written, failed=self._failed)
+        self._usage = None if usage is None else Keeper(usage, self.id, self._export)
+        self._counted: dict[tuple[str, str, int], int] = {}  # semaphore, ledger, epoch: restored up to then
         self._specs: dict[str, set[SemaphoreSpec]] = {}  # every spec that was in force under a name
         self._appended: ins.Append | None = None  # the last one
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -99,6 +104,8 @@ class GovernorShell:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        if self._usage is not None:
+            await self._usage.close()
         await self.ledgers.close()
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -167,11 +174,16 @@ class GovernorShell:
             if 3 * event.spec.period_ns > _RECENT_NS:
                 since = self._since_utc_ns(3 * event.spec.period_ns)
                 recent = (await asyncio.to_thread(totals, own.url, since_utc_ns=since)).recent
+        saved = []
+        if self._usage is not None and name not in self.governor.pools:
+            saved = await self._usage.load(name, self._since_utc_ns(0))
         new = name not in self.governor.pools
         rejected = self.handle(event)
         if rejected:
             return rejected
         self._specs.setdefault(name, set()).add(event.spec)
+        if new:
+            self._use(name, saved)
         if new and own is not None:
             self._restore(name, own, recent)
         return []
@@ -200,10 +212,32 @@ class GovernorShell:
         for name in self.governor.pools:
             self._restore(name, ledger, read.recent)
 
+    def _use(self, semaphore: str, saved: list[Saved]) -> None:
+        """Count what other governors on this machine used lately."""
+        for state in saved:
+            token = f"usage {state.governor}"
+            self.handle(ev.Restore(self.clock.now_ns(), semaphore, token, state.meters))
+            for ledger, epoch in state.epochs:
+                self._counted[semaphore, ledger, epoch] = state.saved_utc_ns
+
+    def _export(self, semaphore: str) -> Saved | None:
+        pool = self.governor.pools.get(semaphore)
+        if pool is None:
+            return None
+        return Saved(
+            semaphore, self.id, self._since_utc_ns(0), pool.spec.period_ns, self.governor.usage(semaphore),
+            self.ledgers.epochs(),
+        )  # fmt: skip
+
     def _restore(self, semaphore: str, ledger: Ledger, recent: tuple[Record, ...]) -> None:
         """Count what others sent by this semaphore lately; what this governor sent is counted already."""
         now_ns = self.clock.now_ns()
-        others = [record for record in recent if record.epoch not in ledger.epochs]
+        others = [
+            record
+            for record in recent
+            if record.epoch not in ledger.epochs
+            and record.at_utc_ns > self._counted.get((semaphore, ledger.url, record.epoch), -1)
+        ]
         spec = self.governor.pools[semaphore].spec
         found = recover(others, semaphore, spec, now_utc_ns=now_ns + self.clock.utc_offset_ns)
         token, spent = f"ledger {ledger.name} {ledger.epoch}", _spent(ledger, semaphore, "")
@@ -293,6 +327,8 @@ class GovernorShell:
     def _leave(self, grant: ins.Grant, failed: str) -> None:
         if failed:
             return  # the governor takes it back
+        if self._usage is not None:
+            self._usage.used(grant.semaphore)
         self._put(
             grant.worker,
             "grants",

@@ -165,6 +165,10 @@ class Ledgers:
         """A ledger that was opened."""
         return self._ledgers.get(name)
 
+    def epochs(self) -> tuple[tuple[str, int], ...]:
+        """URLs of all ledgers, and every epoch that this governor wrote under."""
+        return tuple((ledger.url, epoch) for ledger in self._ledgers.values() for epoch in ledger.epochs)
+
     def leave(self, semaphore: str, run: str | None = None) -> None:
         """A run has ended, or all runs of a semaphore have."""
         for ledger in self._ledgers.values():

@@ -6,6 +6,7 @@ docdask.engine.preload`` on one that shall have it again after a restart.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
@@ -14,6 +15,7 @@ from docdask.engine.clock import Clock
 from docdask.engine.companions import invite
 from docdask.engine.governing import GovernorShell
 from docdask.engine.protocol import PLUGIN
+from docdask.engine.usage import UsageFiles
 
 
 class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
@@ -23,7 +25,10 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
     ----------
     ledger
         Run directory (folder or fsspec URL) whose ledger is read and written; empty for none. Semaphores whose spec
-        asks for a ledger need one.
+        asks for a ledger, and runs that bring none, need one.
+    state
+        State folder of the machine that the scheduler is on: what was used in the last minute is kept there for the next
+        governor; empty for nowhere.
 
     Raises
     ------
@@ -34,15 +39,17 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
     name = PLUGIN
     idempotent = True
 
-    def __init__(self, ledger: str = "") -> None:
+    def __init__(self, ledger: str = "", *, state: str = "") -> None:
         self.ledger = ledger
+        self.state = state
 
     async def start(self, scheduler: Any) -> None:
         """Start the governor, unless this scheduler has one: two clients may ask at the same moment."""
         self._scheduler = scheduler
         if PLUGIN in scheduler.extensions:
             return
-        shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock())
+        usage = UsageFiles(Path(self.state)) if self.state else None
+        shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock(), usage)
         invite(scheduler)
         try:
             await shell.open(self.ledger)

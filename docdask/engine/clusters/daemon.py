@@ -4,7 +4,8 @@ Rules:
 
 1. It belongs to no notebook: pandas in a user's kernel must not stall the scheduler, and a run must outlive its driver.
 2. It is found again through a file in the state folder, so that a second run on this machine joins it.
-3. It ends by itself when no client was connected for ``idle_s`` seconds.
+3. The governor is on it from the start, and keeps what was used in the last minute in the state folder.
+4. It ends by itself when no client was connected for ``idle_s`` seconds.
 
 Started by :mod:`docdask.engine.clusters.local` as ``python -m docdask.engine.clusters.daemon``; prints one JSON line when
 it is ready.
@@ -52,6 +53,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     """Run the cluster until nobody needs it."""
     from distributed import LocalCluster
 
+    from docdask.engine.plugin import GovernorPlugin
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the dashboard's port is taken: another one is found, and printed
         cluster = await LocalCluster(
@@ -65,6 +68,9 @@ async def serve(arguments: argparse.Namespace) -> None:
             asynchronous=True,
         )
     state = Path(arguments.state_file) if arguments.state_file else None
+    # A worker that finds no governor calls nothing: it is there before the first client.
+    plugin = GovernorPlugin(state=arguments.state)
+    await cluster.scheduler.register_scheduler_plugin(plugin, name=plugin.name, idempotent=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -130,6 +136,7 @@ def main() -> None:
     parser.add_argument("--dashboard-port", type=int, default=8787)
     parser.add_argument("--idle-s", type=float, default=60.0)
     parser.add_argument("--state-file", default="")
+    parser.add_argument("--state", default="")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the driver
     _config()
     try:

@@ -194,6 +194,7 @@ def _start(settings: Settings, state: Path | None) -> ClusterFacts:
         f"--dashboard-port={settings.dashboard_port}",
         f"--idle-s={settings.idle_s}",
         f"--state-file={state or ''}",
+        f"--state={settings.state_folder}",
     ]
     log = settings.state_folder / "cluster.log"
     with log.open("ab") as errors:
