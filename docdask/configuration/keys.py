@@ -87,6 +87,9 @@ DOCUMENTAI = (
         "assumed", "flag", "The limits are guessed, not read from the project: plans say so.",
         "true without limits, else false",
     ),
+    Key(
+        "emulated", "flag", "The file was written from an emulator: Google is never called with it.", "false",
+    ),
     Key("limits", "table", "Quotas and limits of the project, see below.", "those of a new project"),
     Key(
         "prices", "table",

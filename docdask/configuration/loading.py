@@ -118,6 +118,11 @@ def load_configuration(
     if given.emulator_options and not own:
         name = next(iter(given.emulator_options))
         raise UsageError(f"{name} is an option of the emulator", "use --engine emulator, or leave it away")
+    if given.values.get("emulated") and not given.emulated:
+        raise UsageError(
+            f"{given.where} was written from an emulator, and Google would be called",
+            "set DOCUMENTAI_EMULATOR_HOST, use --engine emulator, or write another with docdask init",
+        )
     return _configuration(given)
 
 
