@@ -6,8 +6,9 @@ must come in the order of their sequence numbers, each once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from docdask.core.ledger import Record
 
@@ -49,6 +50,25 @@ class Spending:
         """Take in records."""
         for record in records:
             self.add(record)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON object of everything, from which :meth:`from_json` goes on."""
+        return {
+            "sequence": self.sequence,
+            "pages": self._pages,
+            "micros": self._micros,
+            "open": [[*key, *amount] for key, amount in self._open.items()],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """What :meth:`to_json` wrote; ``KeyError``, ``TypeError`` or ``ValueError`` if it is something else."""
+        made = cls()
+        made.sequence, made._pages, made._micros = (
+            int(value[name]) for name in ("sequence", "pages", "micros")
+        )
+        made._open = {(str(u), int(f)): (int(pages), int(micros)) for u, f, pages, micros in value["open"]}
+        return made
 
     def spent(self) -> Spent:
         """What all that was taken in comes to."""

@@ -1,20 +1,27 @@
 """What a run's ledger says about money, read on from where it was read last: cheap enough to be asked every second.
 
-Rules: segments are only ever added to, so one whose size is known is not read again; whatever looks otherwise (a segment
-that shrank, a line that can't be read, records that overlap) makes the whole ledger be read anew, by the rules of
-:mod:`docdask.core.segments`.
+Rules:
+
+1. Segments are only ever added to, so what was read of one is not read again, not even by another process: the driver
+   keeps in ``spent.json`` how far it has read and what that came to.
+2. Whatever looks otherwise (a segment that shrank, a line that can't be read, records that overlap) makes the whole ledger
+   be read anew, by the rules of :mod:`docdask.core.segments`. The ledger decides, never what was kept.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from docdask.core.segments import Faults, Segment, stream
 from docdask.core.spending import Spending, Spent
 from docdask.store import files
 from docdask.store.ledger import FOLDER
 
+#: File in the run directory with what was read so far.
+KEPT = "spent.json"
 #: Bytes of a segment that are read at a time.
 _BLOCK_BYTES = 1 << 20
 #: Objects that are fetched at a time.
@@ -33,7 +40,8 @@ class FollowedLedger:
     def __init__(self, url: str) -> None:
         self._fs, root = files.filesystem(url)
         self._local = files.is_local(self._fs)
-        self._folder = f"{root}/{FOLDER}"
+        self._folder, self._kept = f"{root}/{FOLDER}", f"{root}/{KEPT}"
+        self._begun = False
         self._sizes: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
         self._spending = Spending()
@@ -68,6 +76,9 @@ class FollowedLedger:
         now = dict(self.sizes() if sizes is None else sizes)
         if now != self._sizes:
             try:
+                if not self._begun:
+                    self._begun = True
+                    self._go_on(now)
                 if not self._read(now):
                     self._forget()
                     self._read(now, anew=True)
@@ -76,6 +87,35 @@ class FollowedLedger:
                 raise
             self._sizes = now
         return self._spending.spent()
+
+    def keep(self) -> None:
+        """Write down what was read, for whoever reads next. For the run's driver: nobody else may write there.
+
+        Raises
+        ------
+        StorageError
+            If the storage refuses.
+        """
+        read: dict[str, list[Any]] = {}
+        for name in sorted(self._offsets):
+            read[_governor(name)] = [name, self._offsets[name]]
+        value = {"read": read, **self._spending.to_json()}
+        files.atomic_write(self._fs, self._kept, (json.dumps(value) + "\n").encode())
+
+    def _go_on(self, sizes: Mapping[str, int]) -> None:
+        """Begin where the last reader kept that it was; with the beginning if that can't be."""
+        try:
+            value = json.loads(files.read(self._fs, self._kept))
+            spending, read = Spending.from_json(value), dict(value["read"])
+            offsets = {}
+            for name, size in sizes.items():
+                last, at = read.get(_governor(name), ("", 0))
+                if name <= last:  # of numbered objects all up to the last one were read
+                    offsets[name] = int(at) if name == last else size
+            if {name for name, _ in read.values()} <= offsets.keys():
+                self._offsets, self._spending = offsets, spending
+        except (FileNotFoundError, KeyError, TypeError, ValueError, AttributeError):
+            self._forget()
 
     def _forget(self) -> None:
         self._sizes, self._offsets, self._spending = {}, {}, Spending()
@@ -98,8 +138,7 @@ class FollowedLedger:
         series: dict[str, list[str]] = {}
         for name in sorted(sizes):
             if sizes[name] > self._offsets.get(name, 0):
-                governor = "-".join(name.removesuffix(".jsonl").split("-")[:2])
-                series.setdefault(governor, []).append(name)
+                series.setdefault(_governor(name), []).append(name)
         faults, read = Faults(), self._spending.sequence
         for record in stream([self._segments(names, sizes) for names in series.values()], faults):
             if record.sequence <= read and not anew:
@@ -136,3 +175,8 @@ class FollowedLedger:
                     return
                 at = self._offsets[name] = at + len(block)
                 yield block
+
+
+def _governor(name: str) -> str:
+    """Part of a segment's name that all segments of one governor share: ``epoch-00001``."""
+    return "-".join(name.removesuffix(".jsonl").split("-")[:2])

@@ -14,7 +14,7 @@ from docdask.core.segments import encode_record
 from docdask.core.spending import Spent
 from docdask.errors import StorageError
 from docdask.store.ledger import open_writer, totals
-from docdask.store.spending import FollowedLedger
+from docdask.store.spending import KEPT, FollowedLedger
 from tests.core.test_ledger import ledgers, record
 
 
@@ -57,6 +57,8 @@ def test_at_any_moment_it_says_what_a_reader_from_the_beginning_says(url, record
         writer = open_writer(url, epoch)
         writer.append([r._replace(epoch=epoch) for r in group])
         assert followed.spent() == whole(url)
+        followed.keep()
+        assert FollowedLedger(url).spent() == whole(url)
         writer.close()
 
 
@@ -124,3 +126,50 @@ def test_what_failed_half_read_is_read_again(tmp_path, monkeypatch):
         with pytest.raises(StorageError):
             followed.spent()
     assert followed.spent() == Spent(3, 4500, 0, 0)
+
+
+def reads(monkeypatch):
+    """Bytes that are read of segments from now on."""
+    seen = []
+    original = FollowedLedger._segments
+
+    def counted(self, names, sizes):
+        for name, blocks in original(self, names, sizes):
+            held = list(blocks)
+            seen.append(sum(map(len, held)))
+            yield name, held
+
+    monkeypatch.setattr(FollowedLedger, "_segments", counted)
+    return seen
+
+
+def test_another_process_goes_on_where_the_driver_was(url, monkeypatch):
+    writer = open_writer(url, 1)
+    writer.append([record(1, "intent"), record(2, "intent", "v", 2)])
+    writer.append([record(3, "answered")])
+    driver = FollowedLedger(url)
+    driver.spent()
+    driver.keep()
+    writer.append([record(4, "answered", "v", 2)])
+    seen = reads(monkeypatch)
+    assert FollowedLedger(url).spent() == Spent(6, 9000, 0, 0) == whole(url)
+    assert sum(seen) == len(encode_record(record(4, "answered", "v", 2)))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"",
+        b"[]",
+        b'{"read": {}}',
+        b'{"read": {"epoch-00001": ["epoch-00001.jsonl", 9999]}, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00009": ["epoch-00009.jsonl", 1]}, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00001": ["epoch-00001.jsonl", 30]}, "sequence": 0, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00001": "x"}, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
+    ],
+)
+def test_what_was_kept_of_another_ledger_counts_for_nothing(tmp_path, kept):
+    writer = open_writer(str(tmp_path), 1)
+    writer.append([record(1, "intent"), record(2, "answered")])
+    (tmp_path / KEPT).write_bytes(kept)
+    assert FollowedLedger(str(tmp_path)).spent() == Spent(3, 4500, 0, 0)
