@@ -191,7 +191,7 @@ RULES: tuple[Rule, ...] = (
     _rule("key-missing", "UNAUTHENTICATED", r"File (?P<file>.+?) was not found || No such file or directory: '(?P<file>[^']+)'", "permanent", "credentials",
           "the key file {file} is not there", "set GOOGLE_APPLICATION_CREDENTIALS to a key file that exists, or unset it and run `gcloud auth application-default login`", _STOP,
           "File /home/me/key.json was not found."),
-    _rule("key-wrong", "UNAUTHENTICATED", r"not a valid json|valid type|expected format|deserialize key|No key could be detected|Unable to load PEM|missing fields|Malformed|Expecting value|InvalidKey|Incorrect padding|Permission denied: '|Is a directory|codec can't decode|ASN\.1|Unable to acquire impersonated", "permanent", "credentials",
+    _rule("key-wrong", "UNAUTHENTICATED", r"not a valid json|valid type|expected format|deserialize key|No key could be detected|Unable to load PEM|missing fields|Malformed|Expecting value|InvalidKey|Incorrect padding|Permission denied: '|Is a directory|codec can't decode|'\w+' object|KeyError|ASN\.1|Unable to acquire impersonated", "permanent", "credentials",
           "the credentials file can't be used: {words}", "download a new key for the service account, or run `gcloud auth application-default login`", _STOP,
           "File /home/me/key.json is not a valid json file."),
     _rule("no-credentials", "UNAUTHENTICATED", r"default credentials were not found|Could not automatically determine|missing required authentication|CREDENTIALS_MISSING", "permanent", "credentials",

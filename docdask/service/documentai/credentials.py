@@ -33,7 +33,8 @@ def load() -> Any:
             return credentials.with_always_use_jwt_access(True)
         if not credentials.valid:
             credentials.refresh(_request())
-    except (GoogleAuthError, ValueError, OSError) as error:
+    except (GoogleAuthError, ValueError, OSError, AttributeError, TypeError, KeyError) as error:
+        # A key file that is JSON and no key breaks the library in the middle.
         raise classify(error, source="credentials") from error
     return credentials
 
