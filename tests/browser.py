@@ -25,7 +25,7 @@ TEXT = """(() => {
     if (["SCRIPT", "STYLE", "LINK"].includes(node.nodeName)) return ""
     return [...(node.shadowRoot?.childNodes ?? []), ...node.childNodes].map(walk).join("")
   }
-  return walk(document.body).replace(/\\s+/g, " ")
+  return (document.body ? walk(document.body) : '').replace(/\\s+/g, " ")
 })()"""
 
 
@@ -74,8 +74,9 @@ class Browser:
         )  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=url)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'", url)
+        went = self.call("Page.navigate", url=url)
+        assert "errorText" not in went, f"{url}: {went['errorText']}"
+        self.until(f"document.readyState === 'complete' && location.href === {json.dumps(url)}", url)
 
     def evaluate(self, expression: str) -> Any:
         """Value of an expression of JavaScript."""

@@ -43,6 +43,8 @@ _LEAST_MS, _MOST_MS = 60_000.0, MOST_POINTS * 1000.0
 _GAP_NS = 4 * POINT_NS
 _NAN = float("nan")
 _FORMAT = "0,0"
+#: Bokeh first draws a plot that is one pixel wide, and never clears that column again.
+_CLIPPED = ":host { clip-path: inset(0 0 0 2px) }"
 
 Values = Callable[[Point], Sequence[float]]
 
@@ -159,7 +161,7 @@ class Lines(DashboardComponent):  # type: ignore[misc]
         plot = figure(
             height=200, min_height=150, sizing_mode="stretch_both", tools=[self.hover], toolbar_location=None,
             x_range=Range1d(0, _LEAST_MS), y_range=Range1d(0, self.least), x_axis_label="time (UTC)", y_axis_label=self.axis,
-            outline_line_color=None, min_border_right=14, **self._ground(LIGHT),
+            outline_line_color=None, min_border_right=14, stylesheets=[_CLIPPED], **self._ground(LIGHT),
         )  # fmt: skip
         ticks = dict.fromkeys(("seconds", "minsec", "minutes", "hourmin", "hours"), "%H:%M:%S")
         plot.xaxis.formatter = DatetimeTickFormatter(**ticks)
