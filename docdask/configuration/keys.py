@@ -125,7 +125,7 @@ ROUTE = (
     ),
     Key("lane", "text", "`online`, `batch`, or `auto`: the plan decides.", "auto"),
     Key("group", "text", "Worker group.", "the document's own"),
-    Key("kind", "text", "Takes documents of that kind only: `invoice`, `receipt`, `form` …", "any"),
+    Key("kind", "text", "Takes documents of that kind only, as `invoice` or `receipt`.", "any"),
     Key("path", "text", "Takes documents only whose whole URI matches this glob.", "any"),
     Key("type", "text", "Takes documents only of this MIME type, or glob: `image/*`.", "any"),
     Key("min_pages", "whole", "Takes documents only from so many pages.", "0", "pages", least=0),
