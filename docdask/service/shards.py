@@ -7,6 +7,7 @@ left out, as everywhere; ``shard_info`` is gone afterwards.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -57,8 +58,11 @@ def _parse(uri: str, name: str, text: bytes) -> Any:
 
     document = document_class()()
     try:
-        json_format.Parse(text, document, ignore_unknown_fields=True)
-    except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise json_format.ParseError(f"it is a {type(found).__name__}, not an object")
+        json_format.ParseDict(found, document, ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
         raise make("shard-broken", uri=uri, said=f"{name} ({len(text)} bytes): {why}") from error
     return document
