@@ -27,19 +27,25 @@ _EXTRAS = {
 }
 
 
+State = Literal["ok", "missing", "problem"]
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at."""
 
     name: str
-    state: Literal["ok", "missing", "problem"]
+    state: State
     """``missing`` is optional, ``problem`` keeps the main job from running."""
     found: str
     remedy: str = ""
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """Everything that docdask needs or can use, in the order in which a person would look."""
+    """Everything that docdask needs or can use, in the order in which a person would look.
+
+    Nothing leaves this machine, unless Document AI is configured: then its processors are asked whether they can be called.
+    """
     version = ".".join(map(str, sys.version_info[:3]))
     fine = sys.version_info >= (3, 11)
     yield Check("python", "ok" if fine else "problem", version, "" if fine else "use Python 3.11 or newer")
@@ -67,6 +73,9 @@ def checks(settings: Settings) -> Iterator[Check]:
             f"extra {extra}", "ok" if there else "missing", use if there else f"not installed: {use}", remedy
         )
     yield _credentials()
+    from docdask.monitor import documentai
+
+    yield from documentai.checks()
 
 
 def _package(name: str) -> Check:

@@ -205,7 +205,9 @@ def _pages(session: Any, url: str, rows: str, query: Mapping[str, str]) -> Itera
     token = ""
     while True:
         try:
-            reply = session.get(url, params={**query, "pageToken": token} if token else query, timeout=_TIMEOUT_S)
+            reply = session.get(
+                url, params={**query, "pageToken": token} if token else query, timeout=_TIMEOUT_S
+            )
         except RequestException as error:
             raise _Refused(f"it can't be reached ({type(error).__name__})") from error
         except GoogleAuthError as error:
