@@ -1,16 +1,18 @@
 """What would make a plan faster: the same documents worked out under other conditions, by the same means.
 
-Rules: only what the user can change is tried, one thing at a time: packing, imageless calls, batches, a second region, a
-larger quota. What is in the plan already and pays is told as such. What saves less than a tenth is not told.
+Rules: only what the user can change is tried, one thing at a time and wherever it applies: packing, imageless calls,
+batches, a second region, a larger quota. What is in the plan already and pays is told as such. What saves less than a
+tenth is not told.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from docdask.core.capacity import Capacity
 from docdask.core.limits import RegionKind
 from docdask.core.planner import MAX_OPERATION_PAGES
 from docdask.core.requesting import PDF, Sender
@@ -20,7 +22,7 @@ from docdask.core.traffic import OPEN_CALLS, Traffic, batch_s, online_s
 
 #: What must be saved of the time to be worth a line.
 _WORTH = 0.9
-#: Quota that Google grants without much ado, requests a minute.
+#: Quota that others were granted when they asked, requests a minute.
 _ASKED = 600
 
 
@@ -40,20 +42,48 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one processor gets by the online lane."""
+    """What one processor gets by the online lane, alone or beside others of its type."""
 
     sender: Sender
     traffic: Traffic
     """All that goes to its type."""
     documents: Mapping[int, int]
-    """Pages → documents of so many pages."""
+    """Pages → documents of so many pages that this processor gets online."""
+    calls: Mapping[int, int]
+    """Pages → calls that they are planned as."""
+
+    def instead(self, calls: Mapping[int, int]) -> Traffic:
+        """The traffic of the type, with these calls in place of this processor's own."""
+        others = Counter(self.traffic.calls)
+        others.subtract(self.calls)
+        return replace(self.traffic, calls=Counter(calls) + others)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A plan as far as its time goes."""
+
+    cases: Sequence[Case]
+    """One for each processor type that is called online."""
+    configuration: Configuration
+    latency: Latency
+    operations: tuple[int, ...] = ()
+    """Pages of each batch operation that is planned already."""
     others_s: float = 0.0
-    """What the rest of the run takes, whatever is changed here."""
+    """What the work on this machine takes, whatever is changed here."""
     open_calls: int = OPEN_CALLS
 
-    def seconds(self, traffic: Traffic, latency: Latency) -> float:
-        """Time of the whole run with this traffic instead."""
-        return max(self.others_s, online_s(traffic, latency, self.open_calls))
+    def seconds(self, traffics: Sequence[Traffic], operations: Sequence[int] | None = None) -> float:
+        """Time of the run with this traffic instead, lanes side by side."""
+        online = (online_s(traffic, self.latency, self.open_calls) for traffic in traffics)
+        slots = max((case.traffic.capacity.operations for case in self.cases), default=1)
+        batch = batch_s(self.operations if operations is None else operations, slots, self.latency)
+        return max(self.others_s, batch, *online)
+
+    @property
+    def now_s(self) -> float:
+        """Time as planned."""
+        return self.seconds([case.traffic for case in self.cases])
 
 
 def calls_of(documents: Mapping[int, int], sender: Sender, *, packed: bool) -> Counter[int]:
@@ -85,86 +115,112 @@ def calls_of(documents: Mapping[int, int], sender: Sender, *, packed: bool) -> C
     return Counter({pages: count for pages, count in found.items() if pages and count})
 
 
-def advise(case: Case, configuration: Configuration, latency: Latency) -> list[Advice]:
+def advise(situation: Situation) -> list[Advice]:
     """What would make the run faster, the best first; then what the plan does already."""
-    now_s = case.seconds(case.traffic, latency)
-    tried = [
-        *_packing(case, latency, now_s),
-        *_batches(case, configuration, latency, now_s),
-        *_capacities(case, configuration, latency, now_s),
-    ]
-    better = [advice for advice in tried if not advice.done and advice.seconds < _WORTH * advice.instead_s]
-    kept = [advice for advice in tried if advice.done and advice.seconds < _WORTH * advice.instead_s]
-    return sorted(better, key=lambda advice: advice.seconds) + kept
+    if not situation.cases:
+        return []
+    tried = [*_packing(situation), *_imageless(situation), *_batches(situation), *_capacities(situation)]
+    worth = [advice for advice in tried if advice.seconds < _WORTH * advice.instead_s]
+    return sorted(worth, key=lambda advice: (advice.done, advice.seconds))
 
 
-def _packing(case: Case, latency: Latency, now_s: float) -> Iterator[Advice]:
-    sender, traffic = case.sender, case.traffic
-    processor = sender.processor
-    if not sender.limits.per_page:
+def _packing(situation: Situation) -> Iterator[Advice]:
+    """Without the packs that are planned; and with packs where they are possible and were not asked for."""
+    now_s = situation.now_s
+    single = [case.instead(calls_of(case.documents, case.sender, packed=False)) for case in situation.cases]
+    if any(case.sender.processor.packs for case in situation.cases):
+        yield Advice("pack", "packing, as planned", now_s, situation.seconds(single), done=True)
+    names = [case.sender.processor.alias for case in situation.cases if _could_pack(case)]
+    if names:
+        packed = [
+            case.instead(calls_of(case.documents, case.sender, packed=True))
+            if _could_pack(case)
+            else case.traffic
+            for case in situation.cases
+        ]
+        yield Advice("pack", f"pack = true for {', '.join(names)}", situation.seconds(packed), now_s)
+
+
+def _could_pack(case: Case) -> bool:
+    return case.sender.limits.per_page and not case.sender.processor.packs
+
+
+def _imageless(situation: Situation) -> Iterator[Advice]:
+    plain = [case for case in situation.cases if not case.sender.processor.imageless]
+    if not plain:
         return
-    own = calls_of(case.documents, sender, packed=processor.packs)
-    rest = Counter(traffic.calls)
-    rest.subtract(own)  # what other processors of this type send
-    rest = Counter({pages: count for pages, count in rest.items() if count > 0})
-    other = replace(traffic, calls=rest + calls_of(case.documents, sender, packed=not processor.packs))
-    other_s = case.seconds(other, latency)
-    if processor.packs:
-        yield Advice("pack", "packing", now_s, other_s, done=True)
-    else:
-        yield Advice("pack", f"pack = true for {processor.alias}", other_s, now_s)
-    if not processor.imageless and processor.packs:
-        longer = replace(sender, processor=replace(processor, imageless=True))
-        fewer = replace(traffic, calls=rest + calls_of(case.documents, longer, packed=True))
-        yield Advice(
-            "imageless", f"imageless = true for {processor.alias}", case.seconds(fewer, latency), now_s
-        )
+    changed = []
+    for case in situation.cases:
+        sender = replace(case.sender, processor=replace(case.sender.processor, imageless=True))
+        calls = calls_of(case.documents, sender, packed=sender.processor.packs)
+        changed.append(case.instead(calls) if case in plain else case.traffic)
+    names = ", ".join(case.sender.processor.alias for case in plain)
+    yield Advice("imageless", f"imageless = true for {names}", situation.seconds(changed), situation.now_s)
 
 
-def _batches(case: Case, configuration: Configuration, latency: Latency, now_s: float) -> Iterator[Advice]:
-    slots = case.traffic.capacity.operations
-    if not slots or not case.documents:
-        return
-    pages = sum(length * count for length, count in case.documents.items())
-    files_most = max(1, case.sender.book.limit("batch_files"))
-    files = sum(case.documents.values())
-    count = max(-(-pages // MAX_OPERATION_PAGES), -(-files // files_most), min(slots, files))
-    operations = [*case.traffic.operations, *[-(-pages // count)] * count]
-    seconds = max(case.others_s, batch_s(operations, slots, latency))
-    name = "batch alone" if configuration.staging else 'a bucket (staging = "gs://…") and batch alone'
-    yield Advice("batch", name, seconds, now_s)
+def _batches(situation: Situation) -> Iterator[Advice]:
+    """All of it by batch."""
+    slots = max(case.traffic.capacity.operations for case in situation.cases)
+    operations = list(situation.operations)
+    for case in situation.cases:
+        files, pages = sum(case.documents.values()), _pages(case.documents)
+        if not slots or not files:
+            return
+        most = max(1, case.sender.book.limit("batch_files"))
+        count = max(-(-pages // MAX_OPERATION_PAGES), -(-files // most), min(slots, files))
+        operations += [-(-pages // count)] * count
+    staged = bool(situation.configuration.staging)
+    name = "batches alone" if staged else 'a bucket (staging = "gs://…") and batches alone'
+    operations.sort(reverse=True)
+    yield Advice("batch", name, situation.seconds([], operations), situation.now_s)
 
 
-def _capacities(case: Case, configuration: Configuration, latency: Latency, now_s: float) -> Iterator[Advice]:
-    room, book = case.traffic.capacity, configuration.book
-    kind = room.processor_type
-    second = _second(room.regions, configuration)
+def _pages(documents: Mapping[int, int]) -> int:
+    return sum(pages * count for pages, count in documents.items())
+
+
+def _capacities(situation: Situation) -> Iterator[Advice]:
+    """A second region for everything, and a larger quota for everything."""
+    configuration, now_s = situation.configuration, situation.now_s
+    traffics = [case.traffic for case in situation.cases]
+    second = _second({region for traffic in traffics for region in traffic.capacity.regions}, configuration)
     if second:
-        added = math.floor(book.quota("online_requests", second, kind) * configuration.quota_share)
-        more_pages = None
-        if room.pages_minute is not None:
-            more_pages = room.pages_minute + math.floor(
-                book.quota("online_pages", second, kind) * configuration.quota_share
-            )
-        wider = replace(room, requests_minute=room.requests_minute + added, pages_minute=more_pages)
-        changed = replace(case.traffic, capacity=wider)
-        yield Advice(
-            "region",
-            f"a second region ({second}, if documents may go there)",
-            case.seconds(changed, latency),
-            now_s,
+        wider = [
+            replace(traffic, capacity=_with(traffic.capacity, second, configuration)) for traffic in traffics
+        ]
+        what = f"a second region ({second}, if documents may go there)"
+        yield Advice("region", what, situation.seconds(wider), now_s)
+    share = configuration.quota_share
+    larger = [
+        replace(
+            traffic,
+            capacity=replace(
+                traffic.capacity,
+                requests_minute=max(
+                    traffic.capacity.requests_minute,
+                    math.floor(_ASKED * share) * len(traffic.capacity.regions),
+                ),
+            ),
         )
-    asked = math.floor(_ASKED * configuration.quota_share) * len(room.regions)
-    if asked > room.requests_minute:
-        changed = replace(case.traffic, capacity=replace(room, requests_minute=asked))
-        yield Advice("quota", f"a quota of {_ASKED} requests/min", case.seconds(changed, latency), now_s)
+        for traffic in traffics
+    ]
+    yield Advice("quota", f"a quota of {_ASKED} requests/min", situation.seconds(larger), now_s)
 
 
-def _second(regions: tuple[RegionKind, ...], configuration: Configuration) -> RegionKind | None:
+def _with(room: Capacity, region: RegionKind, configuration: Configuration) -> Capacity:
+    """The same type with processors in one more region."""
+    book, share = configuration.book, configuration.quota_share
+    requests = math.floor(book.quota("online_requests", region, room.processor_type) * share)
+    pages = math.floor(book.quota("online_pages", region, room.processor_type) * share)
+    return replace(
+        room,
+        requests_minute=room.requests_minute + requests,
+        pages_minute=None if room.pages_minute is None else room.pages_minute + pages,
+    )
+
+
+def _second(regions: set[RegionKind], configuration: Configuration) -> RegionKind | None:
     """A multi-region that is not used yet and that the rule of residency does not exclude."""
     allowed = configuration.residency
     multi: tuple[RegionKind, ...] = ("us", "eu")
-    for region in multi:
-        if region not in regions and (not allowed or region in allowed):
-            return region
-    return None
+    return next((r for r in multi if r not in regions and (not allowed or r in allowed)), None)

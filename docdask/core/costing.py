@@ -110,12 +110,36 @@ class Till:
         pages: Iterable[int],
     ) -> array[int]:
         """Price many, in order: ``which`` is each one's index in ``tariffs``, None costing nothing; micro-dollars."""
-        charge = self.charge
-        found = array("q")
+        used = {price.processor_type: self.used(price.price) for price in tariffs if price is not None}
+        stretches = [_stretch(price, used[price.processor_type]) if price else None for price in tariffs]
+        nano, found = self._nano, array("q")
         for index, count, length in zip(which, units, pages, strict=True):
             price = tariffs[index]
-            found.append(charge(price, count, length) if price is not None else 0)
+            if price is None:
+                found.append(0)
+                continue
+            kind = price.processor_type
+            first = used[kind]
+            used[kind] = last = first + count
+            before = nano
+            start, end, each = stretches[index] or (0, 0, 0)
+            if start <= first and last <= end:  # all of it in one tier: almost always
+                nano += each * count + price.add_on_nano * length
+            else:
+                nano += price.nano_usd(first, count, length)
+                stretches[index] = _stretch(price, last)
+            found.append(nano // NANO_PER_MICRO - before // NANO_PER_MICRO)
+        self._used.update(used)
+        self._nano = nano
         return found
+
+
+def _stretch(tariff: Tariff, used_units: int) -> tuple[int, int, int]:
+    """Tier that the next unit is in: its first unit, the one after its last, and nano-dollars a unit."""
+    tiers = tariff.price.tiers
+    number = max((n for n, (start, _) in enumerate(tiers) if start <= used_units), default=0)
+    end = tiers[number + 1][0] if number + 1 < len(tiers) else 1 << 62
+    return tiers[number][0], end, tiers[number][1]
 
 
 def shared(micros: int, units: Sequence[int]) -> list[int]:

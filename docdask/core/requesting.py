@@ -7,13 +7,16 @@ Rules:
 2. A file too large for an online call goes by batch where there is a bucket; a PDF that is cut anyway may be larger by as
    much as its pieces are smaller.
 3. Where both lanes would do, the plan decides. All goes online while that ends soon, because a batch may take hours and
-   tells nothing until it ends. Otherwise documents go to the batch lane until both lanes end at the same time: first
-   those that take most requests a page, because they are dear online and cost a batch no more than others. It is the
-   best there is: of two machines, each document goes to the one that has the comparative advantage.
+   tells nothing until it ends. Otherwise documents go to the batch lane until all lanes end at the same time: first
+   those that take most requests a page, because they are dear online and cost a batch no more than others. Of two
+   machines, each document goes to the one that has the comparative advantage.
 """
 
 from __future__ import annotations
 
+import itertools
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,31 +141,59 @@ class Sender:
         )
 
 
-def to_batch(
-    online_s: Sequence[float], batch_s: Sequence[float], *, online_first_s: float, batch_first_s: float
-) -> int:
-    """How many of the documents that may take either lane go to the batch lane.
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What one processor type has to do online, and which of its documents may go by batch instead."""
+
+    online_first_s: float
+    """Seconds of the quota of those that stay online in any case."""
+    online_s: Sequence[float]
+    """Seconds of the online quota that each of the others needs, in descending order of ``online_s / batch_s``."""
+    batch_s: Sequence[float]
+    """Seconds of the batch lane that each needs."""
+
+
+def to_batch(queues: Sequence[Queue], batch_first_s: float = 0.0) -> list[int]:
+    """How many documents of each queue go to the batch lane, which they share.
+
+    The time in which all lanes end together is found by halving: for each time, every queue sends by batch what its quota
+    does not let through until then; the shorter the time, the longer the batch lane.
 
     Parameters
     ----------
-    online_s, batch_s
-        What each document needs of the lane's capacity, seconds; in the order in which they leave the online lane:
-        descending ``online_s / batch_s``.
-    online_first_s, batch_first_s
-        What the lanes have to do in any case.
+    queues
+        One for each processor type, for each has a quota of its own.
+    batch_first_s
+        What goes by batch in any case.
 
     Returns
     -------
-    int
-        The first so many of them.
+    list of int
+        The first so many of each queue.
     """
-    online, batch = online_first_s + sum(online_s), batch_first_s
-    if online <= ONLINE_ENOUGH_S:
-        return 0
-    for count, (mine, other) in enumerate(zip(online_s, batch_s, strict=True)):
-        # Moving one more must end both earlier than not moving it.
-        if batch + other >= online:
-            return count
-        online -= mine
-        batch += other
-    return len(online_s)
+    sums = [
+        (
+            array("d", itertools.accumulate(queue.online_s, initial=0.0)),
+            array("d", itertools.accumulate(queue.batch_s, initial=0.0)),
+        )
+        for queue in queues
+    ]
+
+    def moved(end_s: float) -> list[int]:
+        # The first n leave; what is left, total - online[n], must fit into the time.
+        return [
+            min(bisect_left(online, queue.online_first_s + online[-1] - end_s), len(online) - 1)
+            for queue, (online, _) in zip(queues, sums, strict=True)
+        ]
+
+    def batch_s(counts: Sequence[int]) -> float:
+        return batch_first_s + sum(batch[count] for count, (_, batch) in zip(counts, sums, strict=True))
+
+    low = ONLINE_ENOUGH_S
+    high = max(low, *(queue.online_first_s + online[-1] for queue, (online, _) in zip(queues, sums, strict=True))) if queues else low  # fmt: skip
+    if batch_s(moved(low)) <= low:
+        return moved(low)
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if batch_s(moved(middle)) > middle else (low, middle)
+    return moved(high)

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from docdask.core import planner
-from docdask.core.advising import Advice, Case, advise
+from docdask.core.advising import Advice, Case, Situation, advise
 from docdask.core.capacity import PACE
 from docdask.core.costing import NANO_PER_MICRO, Tariff, Till, alternative_nano_usd, tariff, usd
 from docdask.core.planner import Partition, Speed
 from docdask.core.requesting import Sender
-from docdask.core.routes import Configuration, Processor
+from docdask.core.routes import Configuration, Processor, Route
 from docdask.core.server.latency import Latency
 from docdask.core.traffic import OPEN_CALLS, Bound, Traffic, batch_s, online_bounds, online_s
 from docdask.engine import telling
@@ -93,7 +93,7 @@ class Outlook:
         return online_bounds(traffic, self.latency, self.open_calls)
 
     def _online_s(self, traffic: Traffic) -> float:
-        if traffic.requests > SIMULATED:
+        if sum(other.requests for other in self.traffic.values()) > SIMULATED:
             return online_s(traffic, self.latency, self.open_calls)
         assert self.configuration is not None
         processors = [
@@ -127,8 +127,7 @@ class Outlook:
         configuration = self.configuration
         assert configuration is not None
         by_route, by_lane = self._by_course(costs)
-        checks = self._checks(till)
-        work = self.work()
+        checks, escalation, work = self._checks(till), self._escalation(till), self.work()
         return {
             "billing": configuration.billing,
             "emulated": configuration.emulated,
@@ -136,9 +135,11 @@ class Outlook:
             "requests": {lane: row["requests"] for lane, row in by_lane.items() if row["requests"]},
             "lanes": by_lane,
             "paid_pages": sum(row["pages"] for lane, row in by_lane.items() if lane != "offline"),
-            "cost_usd": usd(int(costs.sum()) + checks.pop("micros")),
+            "cost_usd": usd(int(costs.sum()) + checks["micros"]),
             "cost_by_route": by_route,
             "checks": checks,
+            "escalation": escalation,
+            "reserve": {name: checks[name] + escalation[name] for name in ("pages", "micros")},
             "worker_hours": work["expected_work_s"] / 3600,
             "latency_note": latency_note,
             "advice": [_told(advice) for advice in self.advice()] if self._paid else [],
@@ -186,27 +187,70 @@ class Outlook:
                 left -= 1
         return {**found, "usd": usd(found["micros"])}
 
+    def _escalation(self, till: Till) -> dict[str, Any]:
+        """What it would cost if the offline engine read every document badly that may be escalated."""
+        configuration = self.configuration
+        assert configuration is not None
+        found = {"documents": 0, "requests": 0, "pages": 0}
+        units: Counter[Tariff] = Counter()
+        pages_of: Counter[Tariff] = Counter()
+        for route, shapes in self._escalating():
+            processor = configuration.processors[route.processor]
+            sender = Sender(processor, configuration.book, bool(configuration.staging))
+            price = tariff(processor, configuration.price_list)
+            for (mime_type, pages), count in shapes.items():
+                if sender.unreadable(mime_type) is not None:
+                    continue
+                lengths = [len(span) for span in sender.ranges(mime_type, pages, "online")] or [pages]
+                units[price] += price.units(lengths) * count
+                pages_of[price] += pages * count
+                found["documents"] += count
+                found["requests"] += len(lengths) * count
+                found["pages"] += pages * count
+        nano = sum(price.nano_usd(till.used(price.price), units[price], pages_of[price]) for price in units)
+        micros = -(-nano // NANO_PER_MICRO)
+        return {**found, "micros": micros, "usd": usd(micros)}
+
+    def _escalating(self) -> Iterator[tuple[Route, Counter[tuple[str, int]]]]:
+        """Routes whose offline documents may go on to a processor, with how many there are of each type and length."""
+        found: dict[Route, Counter[tuple[str, int]]] = {}
+        for part in self._offline:
+            route = self.parcels.courses[part.way].way.route
+            if route is not None and route.escalate_below and route.processor:
+                members = np.asarray(part.documents)
+                columns = (self.docs.types[members].tolist(), self.docs.pages[members].tolist())
+                shapes = found.setdefault(route, Counter())
+                names = self.docs.type_names
+                shapes.update((names[type_], pages) for type_, pages in zip(*columns, strict=True))
+        yield from found.items()
+
     # -- what else there is --------------------------------------------------------------------------------------------
 
     def advice(self) -> list[Advice]:
-        """What would make the run faster; empty where its time is not decided by the online lane."""
+        """What would make the run faster."""
         assert self.configuration is not None
-        times = {
-            kind: max((bound.seconds for bound in bounds), default=0.0)
-            for kind, bounds in self._bounds.items()
-        }
-        slowest = max((kind for kind in times if kind in self.traffic), key=times.__getitem__, default=None)
-        if slowest is None:
-            return []
-        offline = planner.makespan_s(self._offline, self.workers)
-        others = max([offline, *(seconds for kind, seconds in times.items() if kind != slowest)])
-        if others >= times[slowest]:
-            return []
-        senders = [s for s in self._senders if s.processor.processor_type == slowest]
-        lengths = {s.processor.alias: self._lengths(s.processor.alias) for s in senders}
-        sender = max(senders, key=lambda s: sum(lengths[s.processor.alias].values()))
-        case = Case(sender, self.traffic[slowest], lengths[sender.processor.alias], others, self.open_calls)
-        return advise(case, self.configuration, self.latency)
+        cases = []
+        for kind, traffic in self.traffic.items():
+            senders = [sender for sender in self._senders if sender.processor.processor_type == kind]
+            lengths = {sender.processor.alias: self._lengths(sender.processor.alias) for sender in senders}
+            if traffic.calls and senders:
+                sender = max(senders, key=lambda s: lengths[s.processor.alias].total())
+                alias = sender.processor.alias
+                cases.append(Case(sender, traffic, lengths[alias], self._calls[alias]))
+        operations = [pages for traffic in self.traffic.values() for pages in traffic.operations]
+        others_s = max(
+            planner.makespan_s(self._offline, self.workers), self._paid * self.speed.document_s / self.workers
+        )
+        return advise(
+            Situation(
+                cases,
+                self.configuration,
+                self.latency,
+                tuple(sorted(operations, reverse=True)),
+                others_s,
+                self.open_calls,
+            )
+        )
 
     def alternatives(self, micros: int) -> list[dict[str, Any]]:
         """What the same documents would cost as routed, with each configured processor for all, and offline."""
@@ -272,27 +316,36 @@ class Outlook:
         """Processor type → what goes there."""
         calls: dict[str, Counter[int]] = {kind: Counter() for kind in self.parcels.capacities}
         operations: dict[str, list[int]] = {kind: [] for kind in self.parcels.capacities}
-        lengths = [tuple(len(span) for span in cut) for cut in self.parcels.ranges]
+        for sender in self._senders:
+            calls[sender.processor.processor_type] += self._calls[sender.processor.alias]
         for part in self.parcels.partitions:
             course = self.parcels.courses[part.way]
-            if course.lane == "offline" or course.way.sender is None:
-                continue
-            kind, members = course.way.sender.processor.processor_type, np.asarray(part.documents)
-            pages = self.docs.pages[members]
-            if course.lane == "batch":
-                operations[kind].append(int(pages.sum()))
-                continue
-            packs = np.asarray(part.packs) if len(part.packs) else np.full(len(members), -1)
-            cuts = self.parcels.cut[members]
-            for cut in cuts[cuts > 0].tolist():
-                calls[kind].update(lengths[cut])
-            calls[kind].update(pages[(cuts == 0) & (packs < 0)].tolist())
-            if (packs >= 0).any():
-                calls[kind].update(np.bincount(packs[packs >= 0], pages[packs >= 0]).astype(int).tolist())
+            if course.lane == "batch" and course.way.sender is not None:
+                pages = int(self.docs.pages[np.asarray(part.documents)].sum())
+                operations[course.way.sender.processor.processor_type].append(pages)
         return {
             kind: Traffic(room, calls[kind], tuple(operations[kind]))
             for kind, room in self.parcels.capacities.items()
         }
+
+    @cached_property
+    def _calls(self) -> dict[str, Counter[int]]:
+        """Alias → pages of an online call → how many."""
+        found: dict[str, Counter[int]] = {sender.processor.alias: Counter() for sender in self._senders}
+        lengths = [tuple(len(span) for span in cut) for cut in self.parcels.ranges]
+        for part in self.parcels.partitions:
+            course = self.parcels.courses[part.way]
+            if course.lane != "online" or course.way.processor is None:
+                continue
+            calls, members = found[course.way.processor], np.asarray(part.documents)
+            pages, cuts = self.docs.pages[members], self.parcels.cut[members]
+            packs = np.asarray(part.packs) if len(part.packs) else np.full(len(members), -1)
+            for cut in cuts[cuts > 0].tolist():
+                calls.update(lengths[cut])
+            calls.update(pages[(cuts == 0) & (packs < 0)].tolist())
+            if (packs >= 0).any():
+                calls.update(np.bincount(packs[packs >= 0], pages[packs >= 0]).astype(int).tolist())
+        return found
 
 
 def simulated_s(

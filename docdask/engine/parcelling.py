@@ -8,6 +8,7 @@ out over columns, and once for all documents of the same type and length.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,7 @@ from docdask.core.capacity import Capacity
 from docdask.core.limits import IMAGE_TYPES
 from docdask.core.packing import Packable, family_of, joined_bytes, packs
 from docdask.core.planner import Item, Partition, Speed
-from docdask.core.requesting import PDF, to_batch
+from docdask.core.requesting import PDF, Queue, to_batch
 from docdask.core.routes import Configuration
 from docdask.core.server.latency import SECOND_NS, Latency
 from docdask.engine.routing import Numbers, Way, coded, counts
@@ -162,21 +163,39 @@ class _Work:
     # -- lanes ---------------------------------------------------------------------------------------------------------
 
     def decide(self) -> None:
-        """Decide the lane of each paid document; those that may take either are divided, the busiest processor first."""
-        open_: list[tuple[float, int, Numbers, Numbers]] = []
-        batch_s = 0.0
+        """Decide the lane of each paid document; those that may take either are divided, over all processors at once."""
+        queues: dict[str, list[tuple[Numbers, Numbers, Numbers]]] = {}
+        online_first: Counter[str] = Counter()
+        batch_first_s = 0.0
         for index, way in enumerate(self.ways):
             members = np.flatnonzero(self.docs.way == index)
             if way.sender is None or not len(members):
                 continue
+            kind = way.sender.processor.processor_type
             online, batch = self._possible(members, way)
             self.course[members] = index * 3 + np.where(online, 1, 2)
             online_each, batch_each = self._needs(members, way)
-            batch_s += float(batch_each[~online].sum())
             either = online & batch
-            open_.append((float(online_each[online].sum()), index, members, either))
-        for online_s, index, members, either in sorted(open_, key=lambda entry: -entry[0]):
-            batch_s += self._divide(index, members[either], online_s, batch_s)
+            online_first[kind] += float(online_each[online & ~either].sum())
+            batch_first_s += float(batch_each[~online].sum())
+            queues.setdefault(kind, []).append((members[either], online_each[either], batch_each[either]))
+        self._divide(queues, online_first, batch_first_s)
+
+    def _divide(
+        self,
+        queues: Mapping[str, list[tuple[Numbers, Numbers, Numbers]]],
+        online_first: Mapping[str, float],
+        batch_first_s: float,
+    ) -> None:
+        """Send as many by batch as makes all lanes end at the same time."""
+        orders, made = [], []
+        for kind, parts in queues.items():
+            members, online_s, batch_s = (np.concatenate(column) for column in zip(*parts, strict=True))
+            order = np.argsort(-online_s / batch_s, kind="stable")
+            orders.append(members[order])
+            made.append(Queue(online_first[kind], _plain(online_s[order]), _plain(batch_s[order])))
+        for members, count in zip(orders, to_batch(made, batch_first_s), strict=True):
+            self.course[members[:count]] = self.docs.way[members[:count]] * 3 + 2
 
     def _possible(self, members: Numbers, way: Way) -> tuple[Numbers, Numbers]:
         """Which documents may go online, and which by batch; each may do at least one."""
@@ -201,7 +220,8 @@ class _Work:
         pages, whole = docs.pages[members], sender.whole("online")
         requests = np.ceil(pages / whole)
         if sender.processor.packs:
-            requests = np.where(pages <= whole, pages / whole, requests)
+            heavy = self._joined(members) / max(1, sender.book.limit("online_bytes"))
+            requests = np.where(pages <= whole, np.minimum(1, np.maximum(pages / whole, heavy)), requests)
         online_s = np.maximum(requests * room.request_s, pages * room.page_s)
         base_s, page_s = batch_seconds(self.latency)
         operation_pages = planner.MAX_OPERATION_PAGES
@@ -209,16 +229,22 @@ class _Work:
         share = np.maximum(pages / operation_pages, 1 / max(1, files))
         return online_s, (pages * page_s + base_s * share) / max(1, room.operations)
 
-    def _divide(self, index: int, members: Numbers, online_s: float, batch_s: float) -> float:
-        """Send as many of them by batch as makes both lanes end at the same time; seconds that this adds there."""
-        if not len(members):
-            return 0.0
-        online_each, batch_each = self._needs(members, self.ways[index])
-        order = np.argsort(-online_each / batch_each, kind="stable")
-        mine, other = online_each[order].tolist(), batch_each[order].tolist()
-        count = to_batch(mine, other, online_first_s=online_s - sum(mine), batch_first_s=batch_s)
-        self.course[members[order[:count]]] = index * 3 + 2
-        return float(sum(other[:count]))
+    def _joined(self, members: Numbers) -> Numbers:
+        """Bytes that each document adds to a pack at most."""
+        docs = self.docs
+        columns = (
+            docs.types[members],
+            docs.size_bytes[members],
+            docs.pages[members],
+            docs.max_pixels[members],
+        )
+        return np.array(
+            [
+                joined_bytes(docs.type_names[type_], size, pages, pixels)
+                for type_, size, pages, pixels in zip(*(column.tolist() for column in columns), strict=True)
+            ],
+            np.int64,
+        )
 
     # -- branches ------------------------------------------------------------------------------------------------------
 
@@ -341,19 +367,12 @@ class _Work:
         lengths: list[int] = []
         for start in range(0, len(members), _AT_A_TIME):
             part = members[start : start + _AT_A_TIME]
-            columns = (
-                docs.types[part],
-                docs.pages[part],
-                docs.text_pages[part],
-                docs.size_bytes[part],
-                docs.max_pixels[part],
-            )
+            columns = (part, docs.types[part], docs.pages[part], docs.text_pages[part], self._joined(part))
             items, alone = [], []
-            for index, (type_, pages, text_pages, size, pixels) in zip(
-                part.tolist(), zip(*(column.tolist() for column in columns), strict=True), strict=True
+            for index, type_, pages, text_pages, joined in zip(
+                *(column.tolist() for column in columns), strict=True
             ):
                 name = docs.type_names[type_]
-                joined = joined_bytes(name, size, pages, pixels)
                 if (name == PDF or name in IMAGE_TYPES) and pages < most and joined <= bytes_most:
                     items.append(Packable(index, pages, joined, family_of(name, pages, text_pages)))
                 else:

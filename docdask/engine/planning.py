@@ -69,6 +69,9 @@ class _Planner:
             **outlook.work(),
             **(outlook.money(costs, till, latency_note) if till else {}),
         }
+        if "escalated" in facts and till:
+            # What is planned now was kept in reserve by the generation that planned it offline.
+            summary["reserve"] = {"pages": -int(docs.pages.sum()), "micros": -int(costs.sum())}
         if len(docs):
             options = getattr(self.engine, "options", run.manifest().engine_options)
             identities = planrows.identities(parcels.courses, self.engine, options)

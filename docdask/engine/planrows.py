@@ -180,7 +180,7 @@ def identify(
         spans = heads.get(cut)
         if spans is None:
             spans = heads[cut] = [f'"{span}"' for span in cut] or ["null"]
-        head = json.dumps(sha256)
+        head = f'"{sha256}"' if sha256 else "null"
         return [blake2b(f"[{head},{span},{tail}".encode(), digest_size=16).hexdigest() for span in spans]
 
     return ids
