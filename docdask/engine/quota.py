@@ -6,9 +6,6 @@ Google counts together (requests of one processor type in one region) is one gro
 
 from __future__ import annotations
 
-import functools
-import json
-
 from docdask.core.limits import LimitBook, region_kind
 from docdask.core.routes import Configuration, Place, Processor
 from docdask.core.spec import FULL_PPM, SECOND_NS, EndpointSpec, SemaphoreSpec
@@ -73,12 +70,8 @@ def semaphore_name(configuration: Configuration, emulator_host: str) -> str:
 
 
 def semaphore_of(job: Job) -> QuotaSemaphore:
-    """The semaphore that calls of a run go through; one a process."""
+    """The semaphore that calls of a run go through; all of them in a process speak through one agent."""
     assert job.configuration is not None
-    return _semaphore(json.dumps(job.configuration.to_json(), sort_keys=True), job.emulator_host)
-
-
-@functools.lru_cache(maxsize=8)
-def _semaphore(configuration: str, emulator_host: str) -> QuotaSemaphore:
-    parsed = Configuration.from_json(json.loads(configuration))
-    return QuotaSemaphore(name=semaphore_name(parsed, emulator_host), spec=spec(parsed))
+    return QuotaSemaphore(
+        name=semaphore_name(job.configuration, job.emulator_host), spec=spec(job.configuration)
+    )
