@@ -17,7 +17,8 @@ NOTHING = (
     '<p class="none">Nothing is registered yet: quotas show here as soon as a task or a client uses a '
     "<b>docdask.QuotaSemaphore</b> on this cluster.</p>"
 )
-_BREAKERS = {"closed": "closed", "open": "open: not called", "half_open": "half open: probing"}
+#: States of a breaker, for people.
+BREAKERS = {"closed": "closed", "open": "open: not called", "half-open": "half open: probing"}
 _DASH = "–"
 
 
@@ -67,7 +68,7 @@ def endpoints(reading: Reading) -> str:
     body = [
         [
             ("name", "", _name(reading, row, several=several)),
-            ("plain", "Breaker", f'<span class="state {row.breaker}">{_BREAKERS[row.breaker]}</span>'),
+            ("plain", "Breaker", f'<span class="state {row.breaker}">{BREAKERS[row.breaker]}</span>'),
             *(("", label, _gauge(found[i])) for label, found in columns.items()),
         ]
         for i, row in enumerate(rows)

@@ -86,7 +86,7 @@ td.plain { white-space: nowrap; width: 1% }
 .state { white-space: nowrap } .state::before { content: ""; display: inline-block; width: .62em; height: .62em; border-radius: 50%;
   margin-right: .45em; border: 2px solid currentColor; box-sizing: border-box }
 .state.closed::before { background: var(--dd-third); border-color: var(--dd-third) }
-.state.half_open { font-weight: 600 } .state.half_open::before { border-color: var(--dd-second); background: linear-gradient(90deg, var(--dd-second) 50%, transparent 50%) }
+.state.half-open { font-weight: 600 } .state.half-open::before { border-color: var(--dd-second); background: linear-gradient(90deg, var(--dd-second) 50%, transparent 50%) }
 .state.open { font-weight: 600 } .state.open::before { border-color: var(--dd-bad) }
 .key { width: 26px; height: 8px; margin-right: .5em; fill: none; stroke-width: 2.5 }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 12px; min-height: 1.4em } .legend span { overflow-wrap: anywhere }

@@ -10,9 +10,20 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from docdask.engine import telling
-from docdask.engine.telling import counts, duration, left
+from docdask.engine.telling import counts, duration, left, spent
 
-__all__ = ["Lines", "Notebook", "Progress", "Silent", "Terminal", "choose", "counts", "duration", "left"]
+__all__ = [
+    "Lines",
+    "Notebook",
+    "Progress",
+    "Silent",
+    "Terminal",
+    "choose",
+    "counts",
+    "duration",
+    "left",
+    "spent",
+]
 
 
 class Progress(Protocol):
@@ -38,7 +49,7 @@ class Silent:
 
 
 class Terminal:
-    """A bar of pages with the time it takes, and below it documents, rate, time left and failures; fits 60 columns."""
+    """A bar of pages with the time it takes; below it documents, rate, time left, failures, and money; fits 60 columns."""
 
     def __init__(self, console: Any = None) -> None:
         from rich.console import Console
@@ -55,8 +66,9 @@ class Terminal:
             self.announced = True
             self.console.print(f"Dask dashboard: {status['dashboard']}", highlight=False, soft_wrap=True)
         # At the end the caller says what became of the documents.
-        said = () if status["state"] == "finished" else (counts(status), left(status))
-        words = ", ".join(part for part in said if part)
+        ended = status["state"] == "finished"
+        said = [] if ended else [", ".join(filter(None, (counts(status), left(status)))), spent(status)]
+        words = "\n".join(line for line in said if line)
         total = status.get("pages_total")
         done = {"total": total, "completed": status.get("pages", 0)} if total else {}
         self.bar.update(self.task, description=status["state"], words=words, **done)
@@ -67,13 +79,13 @@ class Terminal:
 
 
 def _bar(console: Any) -> Any:
-    """Rich bar of one task with a line of words below it."""
+    """Rich bar of one task with lines of words below it."""
     from rich.console import RenderableType
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
     from rich.text import Text
 
-    class TwoLines(Bar):
+    class WithWords(Bar):
         def get_renderables(self) -> Iterator[RenderableType]:
             yield self.make_tasks_table(self.tasks)
             yield from (Text(t.fields["words"], style="dim") for t in self.tasks if t.fields["words"])
@@ -84,7 +96,7 @@ def _bar(console: Any) -> Any:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    return TwoLines(*columns, console=console, expand=True)
+    return WithWords(*columns, console=console, expand=True)
 
 
 class Lines:
@@ -100,7 +112,7 @@ class Lines:
         now = time.monotonic()
         if status["state"] != self.last[0] or now - self.last[1] >= 10:
             self.last = (status["state"], now)
-            words = ", ".join(part for part in (counts(status), left(status)) if part)
+            words = ", ".join(part for part in (counts(status), left(status), spent(status)) if part)
             print(f"{status['state']}: {words}".rstrip(": "), file=sys.stderr, flush=True)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from docdask.engine.telling import counted, duration
 from docdask.store.run import RunDirectory
-from docdask.tables import card
+from docdask.tables import card, money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ class Plan:
 
 
 def told(summary: dict[str, Any]) -> str:
-    """What became of the documents and how fast, in one or two lines, from a run's summary."""
+    """What became of the documents, how fast and for how much, in a few lines, from a run's summary."""
     text = (
         f"{counted(summary['inputs'], 'document')}: {summary['stored']:,} stored, {summary['quarantined']:,} quarantined, "
         f"{summary['skipped']:,} skipped, {summary['pending']:,} pending"
@@ -191,7 +191,7 @@ def told(summary: dict[str, Any]) -> str:
         text += f"\n{counted(summary['pages'], 'page')} in {duration(summary['wall_s'])}" + (
             f": {more}" if more else ""
         )
-    return text
+    return "\n".join([text, *money.lines(summary)])
 
 
 def interval(estimate: dict[str, float], unit: str = "") -> str:

@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster
 
 from docdask import GovernorPlugin, QuotaSemaphore
 from docdask.core import events as ev
+from docdask.core.breaker import BREAKER
 from docdask.core.governor import Governor
 from docdask.core.instructions import Grant
 from docdask.core.spec import BreakerSpec, BudgetSpec, EndpointSpec, SemaphoreSpec
@@ -259,8 +260,16 @@ def test_breakers_quotas_of_others_closed_and_missing_limits_are_said_in_words()
         stage.answer(stage.want(endpoints=("down",)), "transient")
     said = html.endpoints(stage.look(32))
     assert "open: not called" in said
+    stage.at_ns = 60 * SECOND
+    stage.want(endpoints=("down",))
+    assert "half open: probing" in html.endpoints(stage.look(61))
     assert "closed: the limit is 0" in said
     assert "no limit" in said
+
+
+def test_every_state_of_a_breaker_has_its_words():
+    states = {state for transition in BREAKER.items() for state in (transition[0][0], transition[1])}
+    assert states == set(html.BREAKERS)
 
 
 def test_a_period_that_is_no_minute_is_named():
