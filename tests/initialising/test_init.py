@@ -8,7 +8,9 @@ import pytest
 
 from docdask.configuration import load_configuration
 from docdask.core.limits import DEFAULT_BOOK
+from docdask.core.server import PREMADE
 from docdask.service.emulator.config import EmulatorConfig, ServerSettings
+from docdask.service.provisioning import Provisioning
 from docdask.testing import running_emulator
 from tests.processes import Machine, answer, complaint
 
@@ -205,3 +207,22 @@ def test_nobody_is_signed_in(tmp_path):
     )
     told = machine.run("init", input="p\nus\n\n", cwd=tmp_path)
     complaint(told, 6, ["missing.json", "Google Cloud project", "Google project p, location us"])
+
+
+def test_a_version_that_will_end_is_told(tmp_path):
+    old = "pretrained-ocr-v1.0-2020-09-23"
+    name = "projects/p/locations/us/processors/old"
+    config = EmulatorConfig(ocr="fast", processors=((name, "OCR_PROCESSOR", old),))
+    with running_emulator(config) as emulator:
+        machine = Machine(tmp_path / "state", DOCUMENTAI_EMULATOR_HOST=emulator.grpc_address)
+        words = ("--project", "p", "--location", "us", "--processor", "old", "--yes", "--json")
+        told = machine.run("init", *words, cwd=tmp_path)
+    assert answer(told)["processors"]["ocr"]["version"] == old
+    assert f"warning: version {old}" in told.stderr
+    assert f"on 2026-06-30; Google names {OCR} instead" in told.stderr
+
+
+def test_all_pages_of_a_long_list_are_read(emulator, monkeypatch):
+    monkeypatch.setattr("docdask.service.provisioning._PAGE", 3)
+    with Provisioning("p", "us", emulator_host=emulator.grpc_address) as service:
+        assert len({found.name for found in service.processors()}) == len(PREMADE)

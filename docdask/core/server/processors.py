@@ -45,6 +45,12 @@ VERSIONS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "CUSTOM_SPLITTING_PROCESSOR": (("pretrained-splitter-v1.5-2025-07-14", "Foundation model", "stable"),),
 }
 _ANY_VERSION = (("pretrained-v1.0", "Google Stable", "stable"),)
+#: Versions that were announced to end: id → when, seconds since the epoch, and what to call instead. A processor has them
+#: only if it was declared with them. Source: https://cloud.google.com/document-ai/docs/release-notes, 2026-02-17.
+ENDING: Mapping[str, tuple[int, str]] = {
+    "pretrained-ocr-v1.0-2020-09-23": (1_782_777_600, "pretrained-ocr-v2.0-2023-06-02"),
+    "pretrained-form-parser-v1.0-2020-09-23": (1_782_777_600, "pretrained-form-parser-v2.0-2022-11-10"),
+}
 CREATED_AT_S = 1_700_000_000
 
 

@@ -14,6 +14,7 @@ from google.protobuf import any_pb2, empty_pb2, timestamp_pb2
 
 from docdask.core.limits import LOCATIONS, PROCESSOR_LIMITS
 from docdask.core.server import Processor
+from docdask.core.server.processors import ENDING
 
 _MODULES: dict[str, ModuleType] = {"v1": v1, "v1beta3": v1beta3}
 _CATEGORIES = {
@@ -68,13 +69,19 @@ def processor_message(api: str, processor: Processor) -> Any:
 def version_message(api: str, processor: Processor, version: tuple[str, str, str]) -> Any:
     """``ProcessorVersion``."""
     identity, title, _ = version
-    return message_type(api, "ProcessorVersion")(
-        name=f"{processor.name}/processorVersions/{identity}",
+    versions = f"{processor.name}/processorVersions"
+    message = message_type(api, "ProcessorVersion")(
+        name=f"{versions}/{identity}",
         display_name=title,
         state=1,
         create_time=stamp(processor.created_ns),
         google_managed=True,
     )
+    if identity in ENDING:
+        end_s, replacement = ENDING[identity]
+        message.deprecation_info.deprecation_time.seconds = end_s
+        message.deprecation_info.replacement_processor_version = f"{versions}/{replacement}"
+    return message
 
 
 def processor_type_message(api: str, project: str, location: str, kind: str) -> Any:
