@@ -17,12 +17,16 @@ from typing import Any, Literal
 import psutil
 
 from docdask.store.run import RunDirectory
+from docdask.store.spending import FollowedLedger
+from docdask.tables import money
 
 STATUS = "status.json"
 State = Literal["planned", "starting", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
 
 #: States in which nobody works on the run.
 ENDED = frozenset({"planned", "stopped", "finished", "failed", "interrupted"})
+#: Seconds between two times that what was read of the ledger is kept for others.
+KEEP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,28 @@ class Progress:
         return sums
 
 
+class Till:
+    """What the run has spent so far; looks into its ledger no more often than ``every_s``."""
+
+    def __init__(self, run: RunDirectory, every_s: float) -> None:
+        self._run, self._every_s = run, every_s
+        self._ledger = FollowedLedger(run.url)
+        self._told: dict[str, Any] = {}
+        self._looked = self._kept = float("-inf")
+
+    def told(self, *, last: bool) -> dict[str, Any]:
+        """As :func:`docdask.tables.money.summarise`; empty for a run that is not paid. The ``last`` word is always new."""
+        now = time.monotonic()
+        if last or now - self._looked >= self._every_s:
+            self._looked = now
+            told = money.summarise(self._run, self._ledger)
+            self._told = told if told["billing"] else {}
+            if self._told and (last or now - self._kept >= KEEP_S):
+                self._kept = now
+                self._ledger.keep()
+        return self._told
+
+
 class StatusWriter:
     """Keeps ``status.json`` true while a driver works."""
 
@@ -115,6 +141,7 @@ class StatusWriter:
         }
         self.state: State = "starting"
         self._every_s = 1.0 if run.local else 5.0
+        self._till = Till(run, 1.0 if run.local else 30.0)
         self._written = 0.0
         self._began: float | None = None
         self._work_before_s = 0.0
@@ -169,6 +196,7 @@ class StatusWriter:
                 "pages": pages,
                 "pages_total": p.pages_total,
                 "failed": p.units_failed,
+                **({"money": told} if (told := self._till.told(last=self.state in ENDED)) else {}),
                 "pages_per_minute": self._rate(),
                 "eta_s": self._eta(),
                 "sessions": [*self.sessions, *session],

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from docdask.tables import card
+from docdask.tables import card, money
 
 _COLOURS = {
     "finished": card.GREEN,
@@ -52,6 +52,11 @@ def left(status: dict[str, Any]) -> str:
     )
 
 
+def spent(status: dict[str, Any]) -> str:
+    """``567 pages paid, $0.85 (EMULATED: nothing billed)``, as the driver knew it; empty for a run that is not paid."""
+    return money.paid(status.get("money", {}))
+
+
 def duration(seconds: float) -> str:
     """``4.5 s``, ``45 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``; two figures are enough for a person."""
     if seconds < 9.95 and seconds != round(seconds):
@@ -87,10 +92,13 @@ def html(status: dict[str, Any]) -> str:
         figures.append((remaining.removesuffix(" left"), "left"))
     if status.get("failed"):
         figures.append((f"{status['failed']:,}", "failed"))
+    if status.get("money"):
+        figures.append((money.dollars(status["money"]["cost_usd"]), "paid"))
     colour = _COLOURS.get(state, card.BLUE)
     parts = [
         card.numbers(figures) if figures else "",
         card.bar([(pages / total if total else 0.0, colour, state)]),
+        *card.notes(money.lines({**status.get("money", {}), "state": state, "run": status.get("run", "")})),
     ]
     error = status.get("error")
     if error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from docdask.engine.telling import counted, duration
+from docdask.monitor import paidplan
 from docdask.store.run import RunDirectory
 from docdask.tables import card, money
 
@@ -126,8 +127,10 @@ class Plan:
                     "expected time",
                     f"{interval(estimate['expected_s'])} on {counted(s['workers'], 'worker')}; {s['speed_note']}",
                 ),
+                *(paidplan.estimated(s, interval) if "billing" in s else ()),
                 ("set aside", interval(estimate["aside"], "documents")),
             ]
+        paid = "billing" in s and bool(s["new"])
         facts = [
             ("run", self.url),
             ("engine", "; ".join(filter(None, (s["engine"], s["engine_note"])))),
@@ -140,7 +143,9 @@ class Plan:
             ("known from", s["speed_note"]),
             ("decided by", s["decides"]),
         ]
-        if not s["new"]:
+        if paid:
+            facts = [*facts[:4], *paidplan.facts(s)]
+        elif not s["new"]:
             facts = [fact for fact in facts if fact[0] not in ("expected time", "known from", "decided by")]
         if s["duplicates"]:
             facts.append(("duplicates", f"{s['duplicates']:,} with the bytes of another document, done once"))
@@ -155,23 +160,27 @@ class Plan:
         return f"{counted(s['new'], 'document')}, {counted(s['new_pages'], 'page')}{by_text}"
 
     def __str__(self) -> str:
-        return _text(self._facts())
+        billing = self.summary.get("billing")
+        return "\n".join(filter(None, (billing, _text(self._facts()))))
 
     def _repr_html_(self) -> str:
         s = self.summary
         rows = [fact for fact in self._facts() if fact[0] not in ("run", "engine", "documents")]
+        billing = card.notes([s["billing"]] if s.get("billing") else [])
         note = _rows([("engine", s["engine_note"]), *rows] if s["engine_note"] else rows)
         if "estimate" in s:
-            return card.frame("plan, estimated from a sample", self.url, s["engine"], note)
+            return card.frame("plan, estimated from a sample", self.url, s["engine"], *billing, note)
         figures = [
             (f"{s['inputs']:,}", "document" if s["inputs"] == 1 else "documents"),
             (f"{s['new_pages']:,}", "page to do" if s["new_pages"] == 1 else "pages to do"),
             (duration(s["expected_s"]), "expected time"),
             (f"{s['workers']:,}", "worker" if s["workers"] == 1 else "workers"),
         ]
+        if "billing" in s:
+            figures = [*figures[:2], (paidplan.dollars(s["cost_usd"]), "expected price"), *figures[2:3]]
         if not s["new"]:
             figures = figures[:2]
-        return card.frame("plan", self.url, s["engine"], card.numbers(figures), note)
+        return card.frame("plan", self.url, s["engine"], *billing, card.numbers(figures), note)
 
 
 def told(summary: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from docdask.tables import money
+
 GREEN, RED, ORANGE, BLUE, GREY = "#009E73", "#D55E00", "#E69F00", "#0072B2", "#999999"
 _OUTCOMES = (("stored", GREEN), ("quarantined", RED), ("skipped", ORANGE), ("pending", GREY))
 
@@ -22,7 +24,9 @@ def card(summary: dict[str, Any], engine: str) -> str:
         for name, color in _OUTCOMES
         if summary[name] or name == "stored"
     ]
-    return frame("result", summary["run"], engine, numbers(figures(summary)), bar(parts))
+    return frame(
+        "result", summary["run"], engine, numbers(figures(summary)), bar(parts), *notes(money.lines(summary))
+    )
 
 
 def frame(what: str, where: str, beside: str, *body: str) -> str:
@@ -47,6 +51,11 @@ def numbers(found: Iterable[tuple[str, str]]) -> str:
         for value, label in found
     )
     return f'<div style="display:flex;flex-wrap:wrap;margin-bottom:6px">{inner}</div>'
+
+
+def notes(lines: Iterable[str]) -> list[str]:
+    """Sentences below a bar, a line each."""
+    return [f'<div style="margin-top:4px">{escape(line)}</div>' for line in lines]
 
 
 def bar(parts: Sequence[tuple[float, str, str]], *, legend: bool = True) -> str:
@@ -79,8 +88,8 @@ def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
         found.append((f"{summary['documents_per_hour']:,.0f}", "documents/hour"))
     if summary["speedup"]:
         found.append((f"{summary['speedup']:,.1f}x", "speed-up"))
-    if summary["cost_usd"]:
-        found.append((f"${summary['cost_usd']:,.2f}", "paid"))
+    if summary.get("billing") or summary["cost_usd"]:
+        found.append((money.dollars(summary["cost_usd"]), "paid"))
     return found
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from docdask.errors import DocumentError, SourceError, UsageError
 from docdask.store.run import RunDirectory
-from docdask.tables import apply, schema
+from docdask.store.spending import FollowedLedger
+from docdask.tables import apply, money, schema
+from docdask.tables import summary as summaries
 from docdask.tables.card import card
-from docdask.tables.summary import summarise
 from docdask.tables.write import file_schema
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Result:
         #: Passwords for originals that are encrypted, for :meth:`source_bytes` and :meth:`show`.
         self.passwords: Sequence[str] = ()
         self._frames: dict[str, tuple[Any, pd.DataFrame]] = {}
+        self._ledger = FollowedLedger(self.url)
 
     def __reduce__(self) -> tuple[type[Result], tuple[str]]:
         return type(self), (self.url,)
@@ -278,19 +280,24 @@ class Result:
     # The run as a whole
 
     def summary(self) -> dict[str, Any]:
-        """Inputs and what became of them, pages, time, rate, speed-up: see :func:`docdask.tables.summary.summarise`."""
-        return summarise(
-            self.run,
-            self._table("documents", ["document_id", "outcome", "pages", "duplicate_of"]),
-            self._table("calls", ["seconds", "cost_usd", "queued_at", "ended_at"]),
+        """Inputs and what became of them, pages, money, time, speed-up: see :func:`docdask.tables.summary.summarise`."""
+        documents, calls = (
+            self._table("documents", summaries.DOCUMENTS),
+            self._table("calls", summaries.CALLS),
         )
+        return summaries.summarise(self.run, documents, calls, self._ledger)
 
     def __repr__(self) -> str:
         told = self.summary()
         outcomes = ", ".join(
             f"{told[name]:,} {name}" for name in ("stored", "quarantined", "skipped", "pending")
         )
-        return f"<docdask result {self.url}: {told['inputs']:,} documents: {outcomes}>"
+        return (
+            "; ".join(
+                [f"<docdask result {self.url}: {told['inputs']:,} documents: {outcomes}", *money.lines(told)]
+            )
+            + ">"
+        )
 
     def _repr_html_(self) -> str:
         return card(self.summary(), self.run.manifest().engine_id)

@@ -9,30 +9,40 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from docdask.tables import money
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from docdask.store.run import RunDirectory
+    from docdask.store.spending import FollowedLedger
+
+#: Columns of ``documents`` and ``calls`` that a summary is made from.
+DOCUMENTS = ("document_id", "outcome", "pages", "duplicate_of")
+CALLS = ("seconds", "cost_usd", "queued_at", "ended_at", "pages", "engine", "code")
 
 
-def summarise(run: RunDirectory, documents: pa.Table, calls: pa.Table) -> dict[str, Any]:
+def summarise(
+    run: RunDirectory, documents: pa.Table, calls: pa.Table, ledger: FollowedLedger
+) -> dict[str, Any]:
     """Summary of a run as it is now.
 
     Parameters
     ----------
     run
         The run directory.
-    documents
-        Columns ``document_id``, ``outcome``, ``pages``, ``duplicate_of`` of the table ``documents``.
-    calls
-        Columns ``seconds``, ``cost_usd``, ``queued_at``, ``ended_at`` of the table ``calls``.
+    documents, calls
+        Columns :data:`DOCUMENTS` and :data:`CALLS` of these tables.
+    ledger
+        Of the run, which whoever asks again passes again.
 
     Returns
     -------
     dict
         ``run``; ``inputs``, ``stored``, ``quarantined``, ``skipped``, ``pending``, ``duplicates`` (documents; duplicates
-        are among the others); ``pages`` (recognised and stored, duplicates not counted again); ``calls``, ``cost_usd``;
-        ``call_s`` (sum of the calls' durations: one after another); ``wall_s``; ``documents_per_hour`` and
+        are among the others); ``pages`` (recognised and stored, duplicates not counted again); ``calls``;
+        ``billing``, ``pages_paid``, ``cost_usd``, ``pages_at_risk``, ``cost_at_risk_usd``, ``budget``
+        (:func:`docdask.tables.money.summarise`); ``call_s`` (sum of the calls' durations: one after another); ``wall_s``; ``documents_per_hour`` and
         ``pages_per_hour`` (recognised and stored ÷ wall_s); ``speedup`` (call_s ÷ wall_s). The last five are None
         before the first call has ended.
     """
@@ -60,7 +70,7 @@ def summarise(run: RunDirectory, documents: pa.Table, calls: pa.Table) -> dict[s
         "duplicates": len(documents) - documents["duplicate_of"].null_count,
         "pages": pages,
         "calls": len(calls),
-        "cost_usd": pc.sum(calls["cost_usd"]).as_py() or 0.0,
+        **money.summarise(run, ledger, calls),
         "call_s": call_s,
         "wall_s": wall_s,
         "documents_per_hour": 3600 * len(own) / wall_s if wall_s else None,

@@ -10,18 +10,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docdask.core.routes import Configuration, Place, Processor, Route
+from docdask.core.spending import Spent
 from docdask.engine import status as status_file
 from docdask.engine import telling
 from docdask.engine.status import Amount, Progress, StatusWriter
 from docdask.monitor import progress
+from docdask.store.ledger import open_writer
 from docdask.store.manifest import Manifest
 from docdask.store.run import RunDirectory
+from docdask.store.spending import FollowedLedger
+from tests.core.test_ledger import record
 
 RUNNING = {
     "state": "running", "run": "runs/june", "dashboard": "http://127.0.0.1:8787/status", "documents": 123_456,
     "documents_total": 1_200_000, "pages": 300_000, "pages_total": 3_000_000, "pages_per_minute": 1234.4,
     "eta_s": 7512.3, "failed": 12,
 }  # fmt: skip
+
+PLACE = Place("us", "projects/p/locations/us/processors/ocr", "v1")
+CONFIGURATION = Configuration(
+    "p",
+    "us",
+    {"ocr": Processor("ocr", "OCR_PROCESSOR", (PLACE,))},
+    (Route("all", processor="ocr"),),
+    emulated=True,
+)
 
 
 def written(status: dict, width: int) -> list[str]:
@@ -45,6 +59,34 @@ def test_the_bar_stays_on_one_line_and_words_below_it_are_never_cut(width: int) 
     assert last.endswith(
         "123,456 of 1,200,000 documents, 300,000 of 3,000,000 pages, 1,234 pages/min, 12 failed, about 2 h 05 min left"
     )
+
+
+MONEY = {
+    "billing": "EMULATED: nothing billed", "pages_paid": 299_000, "cost_usd": 448.5, "pages_at_risk": 30,
+    "cost_at_risk_usd": 0.045, "budget": {"pages": 3_000_000, "usd": 4500.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_what_was_spent_so_far_has_a_line_of_its_own(width: int) -> None:
+    lines = [line for line in written({**RUNNING, "money": MONEY}, width) if line]
+    assert all(len(line) <= width for line in lines)
+    assert lines[-1] == "299,000 pages paid, $448.50 (EMULATED: nothing billed)"
+
+
+def test_a_log_tells_what_was_spent(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.Lines()({**RUNNING, "money": MONEY})
+    assert capsys.readouterr().err.endswith("299,000 pages paid, $448.50 (EMULATED: nothing billed)\n")
+
+
+def test_html_tells_what_was_spent_and_what_is_in_flight_or_at_risk() -> None:
+    running = telling.html({**RUNNING, "money": {**MONEY, "billing": "Google <project>"}})
+    assert "$448.50" in running
+    assert "Google &lt;project&gt;" in running
+    assert "in flight: 30 pages, $0.04" in running
+    killed = telling.html({**RUNNING, "money": MONEY, "state": "interrupted"})
+    assert "at risk: 30 pages, $0.04" in killed
+    assert "docdask debug ledger runs/june" in killed
 
 
 def test_a_dashboard_is_told_once() -> None:
@@ -172,3 +214,36 @@ def test_a_resumed_run_tells_the_rate_and_time_of_this_session(
     assert told["pages"] == 110
     assert told["pages_per_minute"] == pytest.approx(3)
     assert 900 * 1.6 < told["eta_s"] <= 900 * 2
+
+
+# Money
+
+
+def test_the_status_of_a_paid_run_says_what_it_has_cost_so_far(tmp_path, monkeypatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(status_file.time, "monotonic", lambda: clock[0])
+    run = RunDirectory.create(str(tmp_path / "run"), Manifest(engine="emulator", engine_version="1"))
+    run.write_json("documentai.json", {"configuration": CONFIGURATION.to_json()})
+    run.write_json("budget.json", {"pages": 40, "micros": 60_000})
+    writer = StatusWriter(run, {"workers": 1})
+    writer.write()
+    assert status_file.read(run)["money"]["pages_paid"] == 0
+    ledger = open_writer(run.url, 1)
+    ledger.append([record(1, "intent"), record(2, "answered"), record(3, "intent", "v", 2)])
+    clock[0] += 2.0
+    writer.write()
+    told = status_file.read(run)["money"]
+    assert (told["pages_paid"], told["cost_usd"], told["pages_at_risk"]) == (3, 0.0045, 3)
+    assert told["budget"] == {"pages": 40, "usd": 0.06}
+    ledger.append([record(4, "answered", "v", 2)])
+    writer.set("finished")  # the last word is never an old one
+    assert status_file.read(run)["money"]["pages_paid"] == 6
+    assert FollowedLedger(run.url).spent() == Spent(6, 9000)
+    assert run.read_json("spent.json")["sequence"] == 4
+
+
+def test_the_status_of_an_offline_run_says_nothing_of_money(tmp_path) -> None:
+    run = RunDirectory.create(str(tmp_path / "run"), Manifest(engine="offline", engine_version="1"))
+    StatusWriter(run, {"workers": 1}).set("finished")
+    assert "money" not in status_file.read(run)
+    assert not (tmp_path / "run" / "spent.json").exists()

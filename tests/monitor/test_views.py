@@ -62,3 +62,15 @@ def test_a_catalog_names_what_is_wrong(pile: Path) -> None:
 
 def test_sizes_have_three_figures() -> None:
     assert [views.size(n) for n in (999, 12_345, 3.2e9, 4e13)] == ["999 B", "12.3 kB", "3.2 GB", "40.0 TB"]
+
+
+def test_the_end_of_a_paid_run_says_what_it_cost_and_what_is_at_risk() -> None:
+    told = {
+        "run": "runs/june", "inputs": 12, "stored": 12, "quarantined": 0, "skipped": 0, "pending": 0, "pages": 54,
+        "billing": "EMULATED: nothing billed", "pages_paid": 66, "cost_usd": 0.099, "pages_at_risk": 1, "cost_at_risk_usd": 0.0015,
+    }  # fmt: skip
+    assert views.told(told).splitlines()[1:] == [
+        "66 pages paid, $0.10 (EMULATED: nothing billed)",
+        "at risk: 1 page, $0.0015 (calls without a known end; docdask debug ledger runs/june names them)",
+    ]
+    assert len(views.told({**told, "billing": "", "pages_at_risk": 0}).splitlines()) == 1

@@ -6,9 +6,12 @@ import dataclasses
 
 import pyarrow as pa
 
+from docdask.core.ledger import Record
+from docdask.core.routes import Configuration, Place, Processor, Route
 from docdask.model import Facts
 from docdask.service.message import new
 from docdask.store.catalog import to_table
+from docdask.store.ledger import open_writer
 from docdask.store.manifest import Manifest
 from docdask.store.run import RunDirectory
 from docdask.tables import build
@@ -111,3 +114,37 @@ class SmallRun:
         rows = [row for row in self.run.plan(current=True).to_pylist() if row["partition"] == partition]
         with self.run.results().mapping(partition) as results:
             build.write(self.run, partition, build.build(rows, results, partition, **options))
+
+
+def configuration(**changes):
+    """What a run through an emulator is configured with: one OCR processor in two places."""
+    places = tuple(
+        Place(location, f"projects/p/locations/{location}/processors/ocr", "v1") for location in ("us", "eu")
+    )
+    processors = {"ocr": Processor("ocr", "OCR_PROCESSOR", places)}
+    values = {"project": "p", "location": "us", "routes": (Route("all", processor="ocr"),), "emulated": True}
+    return Configuration(processors=processors, **{**values, **changes})
+
+
+def make_paid(run, *, pages=None, micros=None, **changes):
+    """Make a run one that is paid, with the budget that was accepted."""
+    made = configuration(**changes)
+    run.write_json("documentai.json", {"configuration": made.to_json(), "emulator_options": {}})
+    if pages is not None or micros is not None:
+        run.write_json("budget.json", {"pages": pages, "micros": micros})
+
+
+def record(sequence, kind, unit="u", fence=1, *, pages=1, micros=1500, **more):
+    """Record of the ledger."""
+    values = {
+        "epoch": 1, "attempt": 1, "run": "r", "semaphore": "documentai/p", "endpoint": "us/ocr", "worker": "w-0",
+        "code": "OK" if kind == "answered" else "", "at_utc_ns": START_NS + sequence * 10**9,
+    } | more  # fmt: skip
+    return Record(sequence=sequence, kind=kind, unit=unit, fence=fence, pages=pages, micros=micros, **values)
+
+
+def ledger(url, *records, epoch=1):
+    """Write a segment of a run's ledger."""
+    writer = open_writer(url, epoch)
+    writer.append([r._replace(epoch=epoch) for r in records])
+    writer.close()
