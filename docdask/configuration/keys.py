@@ -172,7 +172,10 @@ def value_of(key: Key, value: Any, where: str) -> Any:
     """
     good = _fits(key.kind, value)
     if not good:
-        raise UsageError(f"{where} = {value!r} is not {_WORDS[key.kind]}", f"{key.name}: {key.meaning}")
+        quotes = "write it in quotes; " if key.kind == "text" else ""
+        raise UsageError(
+            f"{where} = {value!r} is not {_WORDS[key.kind]}", f"{quotes}{key.name}: {key.meaning}"
+        )
     found = float(value) if key.kind == "number" else value
     if key.least is not None and isinstance(found, int | float) and not found >= key.least:
         raise UsageError(f"{where} = {value!r} is below {key.least:g}", f"give {key.least:g} or more")

@@ -8,6 +8,7 @@ named by somebody.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ EMULATED_LOCATION = "us"
 #: Bucket for batches of an emulator of our own that nothing was said about.
 EMULATED_STAGING = "gs://docdask-emulated/staging"
 
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]*[a-z0-9](/[^/].*)?/*")
 _INIT = "run docdask init --project PROJECT --location LOCATION, which writes docdask.toml"
 
 
@@ -250,7 +252,7 @@ def _with_options(
 
 
 def _staging(url: str) -> str:
-    if url and not (url.startswith("gs://") and len(url) > len("gs://")):
+    if url and not _BUCKET.fullmatch(url):
         raise UsageError(
             f"staging = {url!r} is no bucket",
             'write staging = "gs://bucket/prefix": batches go by Cloud Storage alone',

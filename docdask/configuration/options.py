@@ -164,10 +164,15 @@ def flat_limits(table: Mapping[str, Any], where: str) -> dict[str, int]:
     UsageError
         If a value is no whole number, or a key names nothing in the book.
     """
-    found = dict(_flat(table, ""))
-    for name, value in found.items():
+    found: dict[str, int] = {}
+    for name, value in _flat(table, ""):
+        if name in found:
+            raise UsageError(
+                f"{where} sets {name} twice, as a quoted and as a dotted key", "keep one of them"
+            )
         if isinstance(value, bool) or not isinstance(value, int):
             raise UsageError(f"{where} {name} = {value!r} is not a whole number", "give a limit as a number")
+        found[name] = value
     return dict(DEFAULT_BOOK.override(found).overrides)
 
 

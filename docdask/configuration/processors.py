@@ -6,6 +6,7 @@ looked for in another one; an emulator of our own has whatever is configured, un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,10 @@ LOCATION_HELP = (
     "set location to us, eu or a single region such as europe-west3: documents are processed and stored there, a processor "
     "exists in one location only (the console's list of processors shows it), and each has quotas of its own"
 )
+#: Names become parts of others (``us/ocr``), of files and of columns.
+_ALIAS = re.compile(r"[A-Za-z0-9][\w-]*", re.ASCII)
+_ID = re.compile(r"[\w-]+", re.ASCII)
+_PROJECT = re.compile(r"[\w.:-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ def read_processor(alias: str, row: Any, scope: Scope, where: str = "") -> Proce
         If it can't be right.
     """
     where = where or f"{scope.where}: [documentai.processors.{alias}]"
+    if not _ALIAS.fullmatch(alias) or alias == "offline":
+        raise UsageError(
+            f"{where}: {alias!r} can't be the name of a processor",
+            "use letters, digits, - and _; not offline",
+        )
     table = checked(row, PROCESSOR, where)
     if "type" not in table and processor_type(alias) is None:
         raise UsageError(f"{where} has no type", f"add type = one of {', '.join(FRIENDLY)}")
@@ -97,7 +107,8 @@ def named_processor(text: str, processors: Mapping[str, Processor], scope: Scope
         )
     if "/" in text:
         raise UsageError(f"the type of {text} is not known", f"write it before the name: ocr={text}")
-    known = ", ".join((*processors, *FRIENDLY)) if scope.emulated else ", ".join(processors) or "none"
+    names = dict.fromkeys((*processors, *(FRIENDLY if scope.emulated else ())))
+    known = ", ".join(names) or "none"
     raise UsageError(
         f"no processor {text!r} is configured", f"known: {known}; or run docdask init, or write TYPE=ID"
     )
@@ -169,6 +180,8 @@ def _places(table: Mapping[str, Any], kind: str, alias: str, scope: Scope, where
                 f"{where} has neither processor nor places", 'add processor = "ID", or run docdask init'
             )
         return (_place(text, "", version, scope, where),)
+    if not table["places"]:
+        raise UsageError(f"{where} places is empty", 'write places = [{location = "us", id = "ID"}]')
     found = []
     for number, row in enumerate(table["places"], 1):
         spot = f"{where} places[{number}]"
@@ -192,6 +205,10 @@ def _place(text: str, location: str, version: str, scope: Scope, where: str) -> 
         place = Place(location or (parts[3] if len(parts) == 6 else ""), name, version)
         _same_project(place.project, scope, where)
         return place
+    if not _ID.fullmatch(name):
+        raise UsageError(
+            f"{where}: {name!r} is no id of a processor", "copy it from the console: letters and digits"
+        )
     said = location or str(scope.file.get("location", "")) or scope.location
     project = str(scope.file.get("project", "")) or scope.project
     if scope.own:  # it has them wherever they are wanted
@@ -207,6 +224,8 @@ def _place(text: str, location: str, version: str, scope: Scope, where: str) -> 
             f"{where}: to which project does processor {name} belong?",
             "set project there, DOCDASK_PROJECT or GOOGLE_CLOUD_PROJECT; the console shows the id at the top",
         )
+    if not _PROJECT.fullmatch(project):
+        raise UsageError(f"{where}: {project!r} is no project", "give its id or number")
     _same_project(project, scope, where)
     return Place(said, f"projects/{project}/locations/{said}/processors/{name}", version)
 
