@@ -14,6 +14,7 @@ from docdask.core.routes import Configuration, Place, Processor, Route
 from docdask.core.spending import Spent
 from docdask.engine import status as status_file
 from docdask.engine import telling
+from docdask.engine.handle import RunHandle
 from docdask.engine.status import Amount, Progress, StatusWriter
 from docdask.monitor import progress
 from docdask.store.ledger import open_writer
@@ -240,6 +241,12 @@ def test_the_status_of_a_paid_run_says_what_it_has_cost_so_far(tmp_path, monkeyp
     assert status_file.read(run)["money"]["pages_paid"] == 6
     assert FollowedLedger(run.url).spent() == Spent(6, 9000)
     assert run.read_json("spent.json")["sequence"] == 4
+
+
+def test_a_handle_says_what_was_spent(tmp_path) -> None:
+    run = RunDirectory.create(str(tmp_path / "run"), Manifest(engine="emulator", engine_version="1"))
+    run.write_json("status.json", {**RUNNING, "state": "stopped", "money": MONEY})
+    assert repr(RunHandle(run)).endswith("12 failed, 299,000 pages paid, $448.50 (EMULATED: nothing billed)>")
 
 
 def test_the_status_of_an_offline_run_says_nothing_of_money(tmp_path) -> None:
