@@ -39,7 +39,8 @@ def scanned(page: Any, dpi: float) -> Picture | None:
     found = list(page.get_objects(max_depth=1))
     if len(found) != 1 or found[0].type != pdfium.FPDF_PAGEOBJ_IMAGE or pdfium.FPDFPage_GetAnnotCount(page):
         return None
-    width, height = found[0].get_px_size()
+    facts = found[0].get_metadata()
+    width, height = facts.width, facts.height
     turn = _turn(page, found[0])
     if turn is None or not 0 < width * height <= MAX_PIXELS:
         return None
@@ -105,11 +106,7 @@ def _decoded(picture: Any) -> Any:
             return image
         if (deep := _deep(picture)) is not None:
             return deep
-        bitmap = picture.get_bitmap()
-        try:
-            return bitmap.to_pil().copy()
-        finally:
-            bitmap.close()
+        return picture.get_bitmap().to_pil().copy()
     except (OSError, SyntaxError, ValueError, pypdfium2.PdfiumError):
         return None
 
@@ -124,7 +121,7 @@ def _deep(picture: Any) -> Any:
     # PDFium names what it would make of it: three bytes a pixel, though it is grey.
     if facts.colorspace != pdfium.FPDF_COLORSPACE_DEVICEGRAY or facts.bits_per_pixel != 24:
         return None
-    width, height = picture.get_px_size()
+    width, height = facts.width, facts.height
     data = bytes(picture.get_data(decode_simple=True))
     if len(data) != 2 * width * height:
         return None
