@@ -177,7 +177,8 @@ class RunHandle:
 
     def __repr__(self) -> str:
         found = self.status()
-        return f"<docdask run {self.url}: {': '.join(filter(None, (found['state'], telling.counts(found))))}>"
+        words = ", ".join(filter(None, (telling.counts(found), telling.spent(found))))
+        return f"<docdask run {self.url}: {': '.join(filter(None, (found['state'], words)))}>"
 
     def _repr_html_(self) -> str:
         return telling.html(self.status())
