@@ -283,3 +283,33 @@ class TestAnswersThatAreNone:
         whole = one.SerializeToString() + two.SerializeToString()
         assert parse(requests.document_of(whole)) == kind.FromString(whole).document
         assert requests.document_of(b"") == b""
+
+
+class TestRequests:
+    @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 3_000_000])
+    def test_the_bytes_that_are_put_together_are_googles_own_message(self, size):
+        from google.cloud import documentai_v1 as documentai
+
+        row = processor(options={"ocrConfig": {"enableSymbol": True}}, imageless=False)
+        template = requests.process_template(row)
+        found = documentai.ProcessRequest.pb().FromString(
+            requests.process_request(
+                place(version="v1"), template, b"x" * size, "image/png", PageRange(2, 3), {"run": "a"}
+            )
+        )
+        wanted = documentai.ProcessRequest(
+            name=f"{place().processor}/processorVersions/v1",
+            raw_document={"content": b"x" * size, "mime_type": "image/png"},
+            skip_human_review=True,
+            field_mask={"paths": requests.default_mask()},
+            process_options={
+                "ocr_config": {"enable_symbol": True},
+                "individual_page_selector": {"pages": [2, 3]},
+            },
+            labels={"run": "a"},
+        )
+        wanted = documentai.ProcessRequest.pb(wanted)
+        wanted.raw_document.content = b"x" * size
+        assert found.raw_document == wanted.raw_document
+        assert found == wanted
+        assert template.name == ""
