@@ -242,8 +242,16 @@ def _add_calls(rows: DocumentRows, row: Row, kind: Any, loaded: list[Loaded], pa
                 f.unit_id, f.first_page, f.pages, row.get("mime_type"), kind, row.get("group"), f.engine, f.processor,
                 f.processor_version, f.worker, partition, f.attempt, f.queued_at_ns // 1000, f.started_at_ns // 1000,
                 f.ended_at_ns // 1000, f.seconds, f.request_bytes, f.response_bytes, f.code, f.cost_usd,
+                *_sent(f.notes),
             ),
         )  # fmt: skip
+
+
+def _sent(notes: Mapping[str, Any]) -> tuple[str | None, str | None, int | None]:
+    """Endpoint, lane and units of the request that a unit was in; nothing of these offline."""
+    if "endpoint" not in notes:
+        return None, None, None
+    return notes["endpoint"], notes.get("lane", "online"), notes.get("packed", 1)
 
 
 def _add_invoice(rows: DocumentRows, row: Row, kind: Any, loaded: list[Loaded]) -> None:

@@ -68,7 +68,11 @@ _NOTES = {
         "From the entities of the document, by the type names of Document AI's invoice and expense parsers; of several "
         "candidates the most confident wins. `confidence` is that of the least sure value in the row."
     ),
-    "calls": "Also those of documents that failed or are pending: what was paid is here.",
+    "calls": (
+        "Also those of documents that failed or are pending. Units that shared a request have a row each, and their `seconds` and "
+        "`request_bytes` add up to those of the request: the number of online requests is the sum of `1 / packed`; files of a batch operation count as one each. What was paid twice, or "
+        "for an answer that nobody got, is not here but in the run's ledger: `docdask status RUN --json` has the sum."
+    ),
 }
 
 

@@ -196,11 +196,14 @@ CALLS = Table(
         Column("queued_at", _ts, "UTC", "when its task began"),
         Column("started_at", _ts, "UTC", "when the engine began"),
         Column("ended_at", _ts, "UTC", "when the engine ended"),
-        Column("seconds", _f64, "s", "duration of the call"),
-        Column("request_bytes", _i64, "bytes", "bytes sent to the engine"),
+        Column("seconds", _f64, "s", "duration of the call; of a shared request, its share"),
+        Column("request_bytes", _i64, "bytes", "bytes sent to the engine; of a shared request, its share"),
         Column("response_bytes", _i64, "bytes", "bytes of the answer, uncompressed"),
         Column("code", _s, "", "OK or the code of the error"),
-        Column("cost_usd", _f64, "USD", "price of the call; 0 offline"),
+        Column("cost_usd", _f64, "USD", "price of its pages; 0 offline"),
+        Column("endpoint", _s, "", "location/alias of the processor that was called; null offline"),
+        Column("lane", _s, "", "online or batch; null offline"),
+        Column("packed", _i32, "units", "units that shared the request, this one included; 1 if it had its own; null offline"),
     ),
 )  # fmt: skip
 

@@ -42,6 +42,25 @@ class TestOutcome:
             ("v", 3, 1),
         ]
 
+    def test_calls_say_where_and_with_how_many_others_a_unit_was_sent(self):
+        """The number of online requests is the sum of 1 / packed."""
+        sent = {
+            "p1": {"endpoint": "us/ocr", "fence": 7, "packed": 3},
+            "p2": {"endpoint": "us/ocr", "fence": 7, "packed": 3},
+            "p3": {"endpoint": "us/ocr", "fence": 7, "packed": 3},
+            "alone": {"endpoint": "eu/ocr", "fence": 8},
+            "batch": {"endpoint": "us/form", "lane": "batch"},
+            "offline": {"sources": {"1": "ocr"}},
+        }
+        stored = message("one").SerializeToString()
+        results = {unit: (facts(unit, unit, notes=notes), stored) for unit, notes in sent.items()}
+        calls = rows(build.build([planned(unit, [unit]) for unit in sent], results, 0), "calls")
+        assert {c["unit_id"]: (c["endpoint"], c["lane"], c["packed"]) for c in calls} == {
+            "p1": ("us/ocr", "online", 3), "p2": ("us/ocr", "online", 3), "p3": ("us/ocr", "online", 3),
+            "alone": ("eu/ocr", "online", 1), "batch": ("us/form", "batch", 1), "offline": (None, None, None),
+        }  # fmt: skip
+        assert sum(1 / c["packed"] for c in calls if c["lane"] == "online") == pytest.approx(2)
+
     def test_one_unit_that_failed_for_good_quarantines_it_with_the_reason(self):
         results = {
             "u": (facts("u"), message("one").SerializeToString()),
