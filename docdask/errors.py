@@ -16,7 +16,8 @@
     │   ├── PermitRefused                    the governor will never grant the call
     │   └── NotAccepted                      a paid run whose price nobody accepted
     ├── DocumentError                    7   one document can't be done; never ends a run
-    └── RunFailed                        8   a run ended with work left that it could not do
+    ├── RunFailed                        8   a run ended with work left that it could not do
+    └── docdask.service.errors.ServiceError  6   a call to Google that failed
 
 Rules: an error says what was wrong, with the value, and what to do next (`remedy`). It travels between
 processes: fields go to ``super().__init__`` so that pickling rebuilds it. The command line prints
@@ -180,10 +181,12 @@ def from_json(told: dict[str, Any]) -> DocdaskError:
 
 
 def tree() -> list[type[DocdaskError]]:
-    """Every error class, base first (drives the exit-code page of the docs and the pickle test)."""
+    """Every error class of this module, base first (drives the exit-code page of the docs and the pickle test)."""
     found: list[type[DocdaskError]] = []
 
     def walk(cls: type[Any]) -> None:
+        if cls.__module__ != __name__:
+            return  # elsewhere there are only special cases of these, whichever of them happen to be imported
         found.append(cls)
         for sub in cls.__subclasses__():
             walk(sub)
