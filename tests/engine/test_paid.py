@@ -230,7 +230,7 @@ def test_a_processor_that_refuses_everybody_is_told_before_anything_is_paid(pile
     denied = ServerSettings(denied=frozenset({"documentai.processors.processOnline"}))
     with running_emulator(EmulatorConfig(ocr="fast", server=denied, processors=PROCESSORS)) as refusing:
         lead_to(monkeypatch, refusing)
-        with pytest.raises(EngineError, match="lacks documentai[.]processors[.]processOnline"):
+        with pytest.raises(EngineError, match=r"lacks documentai[.]processors[.]processOnline"):
             run(pile)
         assert books(refusing)[0] == 0
 
