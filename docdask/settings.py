@@ -1,7 +1,7 @@
 """Settings: file, environment and arguments become one frozen value, read once and passed as an argument.
 
-Order, later wins: defaults, ``docdask.toml`` in the working directory (table ``[docdask]``), ``DOCDASK_<NAME>`` in the
-environment, arguments.
+Order, later wins: defaults, ``docdask.toml`` in the working directory or the file that ``DOCDASK_FILE`` names (table
+``[docdask]``), ``DOCDASK_<NAME>`` in the environment, arguments.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -94,16 +94,22 @@ def load(**arguments: Any) -> Settings:
     """
     known = {field.name: field for field in fields(Settings)}
     found: dict[str, Any] = {}
-    table = read_file().get("docdask", {})
+    path = named_file(os.environ)
+    table = read_file(path).get("docdask", {})
     if not isinstance(table, dict):
-        raise UsageError(f"{FILE} has docdask = {table!r}", "write it as a table: [docdask]")
-    refuse_unknown(table, known, FILE)
+        raise UsageError(f"{path or FILE} has docdask = {table!r}", "write it as a table: [docdask]")
+    refuse_unknown(table, known, str(path or FILE))
     found.update(table)
     found.update(
         {name: os.environ[key] for name in known if (key := f"DOCDASK_{name.upper()}") in os.environ}
     )
     found.update({name: value for name, value in arguments.items() if value is not None})
     return replace(Settings(), **{name: _value(name, value) for name, value in found.items()})
+
+
+def named_file(environment: Mapping[str, str]) -> Path | None:
+    """File that ``DOCDASK_FILE`` names; None for ``docdask.toml`` in the working directory."""
+    return Path(environment["DOCDASK_FILE"]) if environment.get("DOCDASK_FILE") else None
 
 
 def read_file(path: Path | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from docdask.configuration.types import processor_type, require_type
 from docdask.core.limits import LOCATIONS
 from docdask.core.routes import Configuration, Processor
 from docdask.errors import UsageError
-from docdask.settings import FILE, nearest, read_file
+from docdask.settings import FILE, named_file, nearest, read_file
 
 #: Engines that are configured here.
 ENGINES = ("documentai", "emulator")
@@ -38,7 +38,7 @@ EMULATED_LOCATION = "us"
 #: Bucket for batches of an emulator of our own that nothing was said about.
 EMULATED_STAGING = "gs://docdask-emulated/staging"
 
-_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]*[a-z0-9](/[^/].*)?/*")
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]*(/[^/].*)?/*")
 _INIT = "run docdask init --project PROJECT --location LOCATION, which writes docdask.toml"
 
 
@@ -84,7 +84,7 @@ def load_configuration(
     engine
         ``documentai``, or ``emulator`` for one that docdask starts itself.
     path
-        Another file than ``docdask.toml`` in the working directory; it must be there.
+        Another file than ``docdask.toml`` in the working directory, or than ``DOCDASK_FILE`` names; it must be there.
     environment
         Environment variables; None for those of this process.
     project, location, staging, quota_share, residency, free_pages, escalate_below
@@ -113,7 +113,8 @@ def load_configuration(
         "project": project, "location": location, "processor": processor, "staging": staging, "quota_share": quota_share,
         "residency": residency, "free_pages": free_pages, "escalate_below": escalate_below,
     }  # fmt: skip
-    given = _gather(read_file(Path(path) if path else None), str(path or FILE), variables, arguments)
+    place = Path(path) if path else named_file(variables)
+    given = _gather(read_file(place), str(place or FILE), variables, arguments)
     own = engine == "emulator"
     given.emulated, given.own = own or bool(emulator_host(variables)), own
     given.processor_options, given.emulator_options = split_options(options)

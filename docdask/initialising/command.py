@@ -27,7 +27,8 @@ from docdask.settings import FILE
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path(FILE),
     show_default=True,
-    help="File to write.",
+    envvar="DOCDASK_FILE",
+    help="File to write; name another than docdask.toml to later commands in DOCDASK_FILE.",
 )
 @click.option("--yes", is_flag=True, help="Agree to everything: make what is named, write the file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, everything else on stderr.")

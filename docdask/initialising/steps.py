@@ -220,14 +220,14 @@ def _write(old: str, new: str, path: Path, talk: Talk) -> bool:
         talk.tell(f"--- {path}\n{new}---")
     if not talk.agrees(f"Write {path}?"):
         raise UsageError(f"{path} was not written", "answer yes to write it")
+    target = path.resolve()
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as made:
-            made.write(new)
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-        Path(made.name).chmod(mode)
-        Path(made.name).replace(path.resolve())
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            made = Path(folder) / target.name
+            made.write_text(new, encoding="utf-8")
+            if target.exists():
+                made.chmod(target.stat().st_mode & 0o777)
+            made.replace(target)
     except OSError as error:
         raise StorageError(
             f"{path} can't be written: {error.strerror or error}", "choose another with --file"

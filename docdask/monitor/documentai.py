@@ -15,7 +15,7 @@ from docdask.configuration import emulator_host, load_configuration
 from docdask.core.routes import Configuration
 from docdask.errors import UsageError
 from docdask.monitor.doctor import Check, State
-from docdask.settings import FILE, read_file
+from docdask.settings import FILE, named_file, read_file
 
 if TYPE_CHECKING:
     from docdask.service.documentai import Check as Answer
@@ -51,7 +51,7 @@ def checks(environment: Mapping[str, str] | None = None) -> Iterator[Check]:
 
 def _is_configured(environment: Mapping[str, str]) -> bool:
     """Whether anybody named a processor."""
-    table = read_file().get("documentai")
+    table = read_file(named_file(environment)).get("documentai")
     return bool(table) or bool(environment.get("DOCDASK_PROCESSOR"))
 
 

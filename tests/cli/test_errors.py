@@ -200,7 +200,9 @@ def test_a_baseline_that_nobody_understands(shell, planned):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[docdask]\nworker = 3", ["worker"]),
+        ("[docdask]\nworker = 3", ["worker", "did you mean workers?"]),
+        ("[documentia]", ["documentia", "did you mean documentai?"]),
+        ("docdask = 3", ["[docdask]"]),
         ("[docdask", ["docdask.toml"]),
         ("[docdask]\ntimeout_s = 'x'", ["timeout_s"]),
     ],

@@ -226,3 +226,20 @@ def test_all_pages_of_a_long_list_are_read(emulator, monkeypatch):
     monkeypatch.setattr("docdask.service.provisioning._PAGE", 3)
     with Provisioning("p", "us", emulator_host=emulator.grpc_address) as service:
         assert len({found.name for found in service.processors()}) == len(PREMADE)
+
+
+def test_another_file_is_written_and_read_through_a_link(shell, tmp_path, monkeypatch):
+    (tmp_path / "kept").mkdir()
+    real, link = tmp_path / "kept" / "real.toml", tmp_path / "link.toml"
+    real.write_text("# ours\n")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    answer(
+        shell("--project", "p", "--location", "us", "--processor", "ocr", "--file", link, "--yes", "--json")
+    )
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["real.toml"]
+    monkeypatch.chdir(tmp_path)
+    found = load_configuration("emulator", environment={"DOCDASK_FILE": str(link)})
+    assert found.project == "p"
