@@ -7,7 +7,7 @@ document wins; what matches no route goes to the last resort, the *default route
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -88,6 +88,12 @@ class Processor:
                 f"processor {self.alias!r} ({self.processor_type}) can't pack: its results belong to whole documents",
                 "leave pack away; only OCR and form parser have results that are per page",
             )
+        if self.pack and not self._unpackable:
+            raise UsageError(
+                f"processor {self.alias!r} can't pack with the field mask {self.field_mask!r}: "
+                "nothing would tell whose the text of a common answer is",
+                "add text and pages.layout to the mask, or leave pack away",
+            )
 
     @property
     def version(self) -> str:
@@ -97,7 +103,16 @@ class Processor:
     @property
     def packs(self) -> bool:
         """Whether small documents share requests."""
-        return self.processor_type == "OCR_PROCESSOR" if self.pack is None else self.pack
+        if self.pack is None:
+            return self.processor_type == "OCR_PROCESSOR" and self._unpackable
+        return self.pack
+
+    @property
+    def _unpackable(self) -> bool:
+        """Whether a common answer would hold what it is taken apart by."""
+        paths = {path.strip() for path in self.field_mask.split(",")} - {""}
+        anchors = {"pages", "pages.layout", "pages.layout.text_anchor", "pages.layout.textAnchor"}
+        return not paths or "*" in paths or ("text" in paths and bool(anchors & paths))
 
     @property
     def engine_id(self) -> str:
@@ -107,7 +122,8 @@ class Processor:
     @property
     def premium(self) -> bool:
         """Whether add-ons are on that are billed per page on top."""
-        return bool(self.options.get("ocrConfig", {}).get("premiumFeatures"))
+        features = (self.options.get("ocrConfig") or {}).get("premiumFeatures") or {}
+        return any(features.values())
 
     def limits(self, book: LimitBook) -> ProcessorLimits:
         """Page limits of its type."""
@@ -255,28 +271,33 @@ class Configuration:
         UsageError
             If the list names a processor or lane that is not configured, or no route matches.
         """
-        if facts.processor == "offline":
+        if "offline" in (facts.processor, facts.lane):
             return Route("offline", engine="offline", lane="offline")
         if facts.processor or facts.lane:
             return self._listed(facts)
         for route in self.routes:
             if route.matches(facts):
                 return route
-        raise UsageError(
-            f"no route takes {facts.uri} ({facts.mime_type}, {facts.pages} pages, kind {facts.kind})",
-            "end the routes with one that takes everything",
-        )
+        raise _no_route(facts)
 
     def _listed(self, facts: Facts) -> Route:
+        """Way of a document whose source list names a processor or a lane; the rest is as its route says."""
+        matching = next((route for route in self.routes if route.matches(facts)), None)
+        named = facts.processor or (matching.name if matching else "")
+        name = f"{named}-{facts.lane}" if facts.lane else named
         lane: Any = facts.lane or "auto"
-        matching = next((route for route in self.routes if route.matches(facts)), self.routes[-1])
-        route = Route(
-            f"{facts.processor or matching.name}{f'-{facts.lane}' if facts.lane else ''}",
-            engine="documentai" if facts.processor else matching.engine,
-            processor=facts.processor or matching.processor,
-            lane=lane,
-            group=matching.group,
-        )
+        if facts.processor:
+            group = matching.group if matching else ""
+            route = Route(name, processor=facts.processor, lane=lane, group=group)
+        elif matching is None:
+            raise _no_route(facts)
+        elif matching.engine == "offline" and not matching.processor:
+            raise UsageError(
+                f"lane {lane!r} leads nowhere: route {matching.name!r} is offline and names no processor",
+                "name a processor beside the lane",
+            )
+        else:
+            route = replace(matching, name=name, lane=lane)
         self._check(route)
         return route
 
@@ -324,6 +345,13 @@ class Configuration:
             return "EMULATED: nothing billed"
         places = sorted({place.location for row in self.processors.values() for place in row.places})
         return f"Google project {self.project}, location {', '.join(places)}: real money"
+
+
+def _no_route(facts: Facts) -> UsageError:
+    return UsageError(
+        f"no route takes {facts.uri} ({facts.mime_type}, {facts.pages} pages, kind {facts.kind})",
+        "end the routes with one that takes everything",
+    )
 
 
 def _without_defaults(route: Route) -> dict[str, Any]:
