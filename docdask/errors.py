@@ -174,7 +174,7 @@ def to_json(error: BaseException) -> dict[str, Any]:
 def from_json(told: dict[str, Any]) -> DocdaskError:
     """Error of its own class from what :func:`to_json` made; one that is not ours, or of a document, is a :class:`RunFailed`."""
     message, remedy = told.get("message", "the run failed"), told.get("remedy", "")
-    kind = {cls.__name__: cls for cls in tree()}.get(told.get("type", ""), RunFailed)
+    kind = {cls.__name__: cls for cls in _below(DocdaskError)}.get(told.get("type", ""), RunFailed)
     if issubclass(kind, PermitRefused):
         return PermitRefused(told.get("reason", ""), message, remedy)
     return (RunFailed if issubclass(kind, DocumentError) else kind)(message, remedy)
@@ -182,14 +182,10 @@ def from_json(told: dict[str, Any]) -> DocdaskError:
 
 def tree() -> list[type[DocdaskError]]:
     """Every error class of this module, base first (drives the exit-code page of the docs and the pickle test)."""
-    found: list[type[DocdaskError]] = []
+    # Elsewhere there are only special cases of these, and which of them are there depends on what was imported.
+    return [cls for cls in _below(DocdaskError) if cls.__module__ == __name__]
 
-    def walk(cls: type[Any]) -> None:
-        if cls.__module__ != __name__:
-            return  # elsewhere there are only special cases of these, whichever of them happen to be imported
-        found.append(cls)
-        for sub in cls.__subclasses__():
-            walk(sub)
 
-    walk(DocdaskError)
-    return found
+def _below(cls: type[Any]) -> list[type[Any]]:
+    """A class and all that inherit from it."""
+    return [cls, *(found for sub in cls.__subclasses__() for found in _below(sub))]
