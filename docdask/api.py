@@ -531,8 +531,9 @@ def _estimate(
     picked: Sequence[Source],
     seed: int,
 ) -> Plan:
-    from docdask.engine import calibration, estimating
+    from docdask.engine import calibration, estimating, paying
     from docdask.monitor.views import Plan
+    from docdask.service import base
 
     speed, note = calibration.speed(engine, settings)
     summary = {
@@ -543,7 +544,9 @@ def _estimate(
         "workers": pool.workers,
         "speed_note": note,
         **_engine_facts(engine),
-        "estimate": estimating.estimate(run, engine, speed, pool.workers, found, picked),
+        **estimating.outlook(
+            run, base.reader(engine), speed, pool.workers, found, picked, paying.configuration_of(run)
+        ),
     }
     run.write_json("plan/estimate.json", summary)
     return Plan(run.url, summary)

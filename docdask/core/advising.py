@@ -129,7 +129,7 @@ def _packing(situation: Situation) -> Iterator[Advice]:
     now_s = situation.now_s
     single = [case.instead(calls_of(case.documents, case.sender, packed=False)) for case in situation.cases]
     if any(case.sender.processor.packs for case in situation.cases):
-        yield Advice("pack", "packing, as planned", now_s, situation.seconds(single), done=True)
+        yield Advice("pack", "packing", now_s, situation.seconds(single), done=True)
     names = [case.sender.processor.alias for case in situation.cases if _could_pack(case)]
     if names:
         packed = [

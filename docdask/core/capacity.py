@@ -34,6 +34,14 @@ class Capacity:
     operations: int
     """Batch operations at a time."""
     period_s: float = 60.0
+    share: float = 1.0
+    """Part of each quota that is used."""
+
+    @property
+    def whose(self) -> str:
+        """Whose quota it is, after the number: *108 requests/min, 90 % of the quota of Document OCR (us)*."""
+        part = "the quota" if self.share == 1 else f"{self.share * 100:g} % of the quota"
+        return f"{part} of {self.title} ({', '.join(self.regions)})"
 
     @property
     def request_s(self) -> float:
@@ -76,6 +84,7 @@ def capacity(processors: Iterable[Processor], configuration: Configuration) -> C
         _shared(book, "online_pages", regions, kind, share) if limits.generative else None,
         _operations(book, kind, places),
         configuration.period_s,
+        share,
     )
 
 

@@ -66,16 +66,15 @@ def online_bounds(traffic: Traffic, latency: Latency, open_calls: int = OPEN_CAL
     if not calls:
         return []
     waiting_s = sum(count * answer_s(length, latency) for length, count in traffic.calls.items())
-    where = ", ".join(room.regions)
     found = [
         Bound("in flight", waiting_s / open_calls, f"calls in flight ({open_calls} at a time)"),
         Bound("answers", _last_s(traffic, latency), f"answers: {_longest(traffic, latency)}"),
     ]
     if calls > room.requests_minute:  # fewer go at once
-        text = f"the quota of {room.requests_minute:,} requests/min ({room.title}, {where})"
+        text = f"{room.requests_minute:,} requests/min, {room.whose}"
         found.append(Bound("requests", calls * room.request_s, text))
     if room.pages_minute is not None and pages > room.pages_minute:
-        text = f"the quota of {room.pages_minute:,} pages/min ({room.title}, {where})"
+        text = f"{room.pages_minute:,} pages/min, {room.whose}"
         found.append(Bound("pages", pages * room.page_s, text))
     return found
 

@@ -76,12 +76,13 @@ def latency(run: RunDirectory, configuration: Configuration | None) -> tuple[Lat
     if configuration is None:
         return GOOGLE, "nothing is called"
     assumed = GOOGLE.stretched(configuration.period_s / 60)
+    each = f"{assumed.base_ns / SECOND_NS:g} s and {assumed.page_ns / SECOND_NS:g} s a page assumed"
     if not run.generations():
-        return assumed, "assumed: nothing was called yet"
+        return assumed, f"{each}; a pilot measures it: docdask run … --sample 20"
     types = {processor.processor_type for processor in configuration.processors.values()}
     measured = _answers(run, types)
     if len(measured) < _CALLS:
-        return assumed, f"assumed: {len(measured)} calls were measured, {_CALLS} would tell"
+        return assumed, f"{each}; {len(measured)} calls were measured, {_CALLS} would tell"
     base_s, page_s = fit(measured)
     return (
         replace(assumed, base_ns=round(base_s * SECOND_NS), page_ns=round(page_s * SECOND_NS), tail=0.0),

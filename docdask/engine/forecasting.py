@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,24 +58,33 @@ class Outlook:
 
     def work(self) -> dict[str, Any]:
         """Expected work and time, and what decides it."""
+        slowest = max(self._all_bounds, key=lambda bound: bound.seconds)
+        return {
+            "expected_work_s": math.fsum(part.expected_s for part in self._offline) + self._tabulating_s,
+            "expected_s": slowest.seconds,
+            "decides": slowest.text,
+        }
+
+    @cached_property
+    def _all_bounds(self) -> list[Bound]:
+        """What each lane takes; they work side by side."""
         offline = self._offline
         span_s = planner.makespan_s(offline, self.workers) + (self.speed.start_s if offline else 0.0)
-        found = {
-            "expected_work_s": math.fsum(part.expected_s for part in offline),
-            "expected_s": span_s,
-            "decides": _decides(offline, self.workers, span_s),
-        }
-        if self.configuration is None or not self._paid:
-            return found
-        tabulating_s = self._paid * self.speed.document_s
-        bounds = [
-            Bound("work", span_s, found["decides"]),
-            Bound("work", tabulating_s / self.workers, f"tabulating on {telling.counted(self.workers, 'worker')}"),
-            *(bound for bounds in self._bounds.values() for bound in bounds),
-        ]  # fmt: skip
-        slowest = max(bounds, key=lambda bound: bound.seconds)
-        work_s = found["expected_work_s"] + tabulating_s
-        return {"expected_work_s": work_s, "expected_s": slowest.seconds, "decides": slowest.text}
+        found = [Bound("work", span_s, _decides(offline, self.workers, span_s))]
+        if self.configuration is not None and self._paid:
+            tabulating = f"tabulating on {telling.counted(self.workers, 'worker')}"
+            found.append(Bound("work", self._tabulating_s / self.workers, tabulating))
+            found += [bound for bounds in self._bounds.values() for bound in bounds]
+        return found
+
+    @property
+    def _expected_s(self) -> float:
+        return max(bound.seconds for bound in self._all_bounds)
+
+    @property
+    def _tabulating_s(self) -> float:
+        """Work on this machine for what is read elsewhere."""
+        return self._paid * self.speed.document_s
 
     @cached_property
     def _bounds(self) -> dict[str, list[Bound]]:
@@ -118,7 +127,7 @@ class Outlook:
         most = max(1, math.floor(quota * self.configuration.quota_share))
         if calls > most:
             seconds = calls * self.configuration.period_s / (most * PACE)
-            yield Bound("user", seconds, f"the quota of {quota:,} requests/min of one user")
+            yield Bound("user", seconds, f"{most:,} requests/min, what one user may send")
 
     # -- money ---------------------------------------------------------------------------------------------------------
 
@@ -127,7 +136,7 @@ class Outlook:
         configuration = self.configuration
         assert configuration is not None
         by_route, by_lane = self._by_course(costs)
-        checks, escalation, work = self._checks(till), self._escalation(till), self.work()
+        checks, escalation = self._checks(till), self._escalation(till)
         return {
             "billing": configuration.billing,
             "emulated": configuration.emulated,
@@ -140,7 +149,7 @@ class Outlook:
             "checks": checks,
             "escalation": escalation,
             "reserve": {name: checks[name] + escalation[name] for name in ("pages", "micros")},
-            "worker_hours": work["expected_work_s"] / 3600,
+            "worker_hours": self.work()["expected_work_s"] / 3600,
             "latency_note": latency_note,
             "advice": [_told(advice) for advice in self.advice()] if self._paid else [],
             "alternatives": self.alternatives(int(costs.sum())),
@@ -238,19 +247,13 @@ class Outlook:
                 alias = sender.processor.alias
                 cases.append(Case(sender, traffic, lengths[alias], self._calls[alias]))
         operations = [pages for traffic in self.traffic.values() for pages in traffic.operations]
-        others_s = max(
-            planner.makespan_s(self._offline, self.workers), self._paid * self.speed.document_s / self.workers
-        )
-        return advise(
-            Situation(
-                cases,
-                self.configuration,
-                self.latency,
-                tuple(sorted(operations, reverse=True)),
-                others_s,
-                self.open_calls,
-            )
-        )
+        others_s = max(planner.makespan_s(self._offline, self.workers), self._tabulating_s / self.workers)
+        ordered = tuple(sorted(operations, reverse=True))
+        situation = Situation(cases, self.configuration, self.latency, ordered, others_s, self.open_calls)
+        found = advise(situation)
+        # What is tried is worked out the short way; it is told in proportion to what was simulated.
+        exact = self._expected_s / situation.now_s if situation.now_s else 1.0
+        return [replace(one, seconds=one.seconds * exact, instead_s=one.instead_s * exact) for one in found]
 
     def alternatives(self, micros: int) -> list[dict[str, Any]]:
         """What the same documents would cost as routed, with each configured processor for all, and offline."""

@@ -57,6 +57,8 @@ class Documents:
     type_names: list[str]
     groups: Numbers
     group_names: list[str]
+    weight: Numbers | None = None
+    """How many documents each stands for, in a sample; None: itself."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -133,6 +135,44 @@ def parcel(
     return Parcels(work.courses, [*first, *rest], work.ranges, work.cut, work.capacities)
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What each document of a sample needs, if all were like the sample; by position."""
+
+    lane: list[str]
+    requests: Numbers
+    """Online requests; parts of one where documents share it. 0 in the other lanes."""
+    lane_s: Numbers
+    """Seconds of its lane's capacity."""
+    courses: list[Course]
+    course: Numbers
+    capacities: Mapping[str, Capacity]
+    ranges: list[tuple[PageRange, ...]]
+    cut: Numbers
+
+
+def needs(
+    docs: Documents, ways: Sequence[Way], configuration: Configuration, speed: Speed, *, latency: Latency
+) -> Needs:
+    """Lanes and requests of a sample whose documents stand for :attr:`Documents.weight` each."""
+    work = _Work(docs, ways, speed, 1, latency)
+    work.capacities = _capacities(ways, docs, configuration)
+    work.decide()
+    requests, lane_s = np.zeros(len(docs)), np.zeros(len(docs))
+    for number, course in enumerate(work.courses):
+        members = np.flatnonzero(work.course == number)
+        if not len(members) or course.way.sender is None or course.lane == "offline":
+            continue
+        online_s, batch_s = work.needs(members, course.way)
+        weight = np.ones(len(members)) if docs.weight is None else docs.weight[members]
+        lane_s[members] = (online_s if course.lane == "online" else batch_s) / weight
+        work.cut_up(members, course.way, course.lane)
+        if course.lane == "online":
+            requests[members] = work.requests(members, course.way)
+    lanes = [work.courses[number].lane for number in work.course.tolist()]
+    return Needs(lanes, requests, lane_s, work.courses, work.course, work.capacities, work.ranges, work.cut)
+
+
 def _capacities(ways: Iterable[Way], docs: Documents, configuration: Configuration) -> dict[str, Capacity]:
     used = set(np.unique(docs.way).tolist())
     senders = [way.sender for index, way in enumerate(ways) if index in used and way.sender is not None]
@@ -174,12 +214,23 @@ class _Work:
             kind = way.sender.processor.processor_type
             online, batch = self._possible(members, way)
             self.course[members] = index * 3 + np.where(online, 1, 2)
-            online_each, batch_each = self._needs(members, way)
+            online_each, batch_each = self.needs(members, way)
             either = online & batch
             online_first[kind] += float(online_each[online & ~either].sum())
             batch_first_s += float(batch_each[~online].sum())
             queues.setdefault(kind, []).append((members[either], online_each[either], batch_each[either]))
         self._divide(queues, online_first, batch_first_s)
+
+    def requests(self, members: Numbers, way: Way) -> Numbers:
+        """Online requests of each document: several of a long one, a part of one where documents share it."""
+        assert way.sender is not None
+        sender, pages = way.sender, self.docs.pages[members]
+        whole = sender.whole("online")
+        found: Numbers = np.ceil(pages / whole)
+        if sender.processor.packs:
+            heavy = self._joined(members) / max(1, sender.book.limit("online_bytes"))
+            found = np.where(pages <= whole, np.minimum(1, np.maximum(pages / whole, heavy)), found)
+        return found
 
     def _divide(
         self,
@@ -212,22 +263,21 @@ class _Work:
             online[:] = False
         return online, batch
 
-    def _needs(self, members: Numbers, way: Way) -> tuple[Numbers, Numbers]:
+    def needs(self, members: Numbers, way: Way) -> tuple[Numbers, Numbers]:
         """Seconds of either lane's capacity that each document needs."""
         assert way.sender is not None
         docs, sender = self.docs, way.sender
         room = self.capacities[sender.processor.processor_type]
-        pages, whole = docs.pages[members], sender.whole("online")
-        requests = np.ceil(pages / whole)
-        if sender.processor.packs:
-            heavy = self._joined(members) / max(1, sender.book.limit("online_bytes"))
-            requests = np.where(pages <= whole, np.minimum(1, np.maximum(pages / whole, heavy)), requests)
-        online_s = np.maximum(requests * room.request_s, pages * room.page_s)
+        pages = docs.pages[members]
+        online_s = np.maximum(self.requests(members, way) * room.request_s, pages * room.page_s)
         base_s, page_s = batch_seconds(self.latency)
         operation_pages = planner.MAX_OPERATION_PAGES
         files = sender.book.limit("batch_files")
         share = np.maximum(pages / operation_pages, 1 / max(1, files))
-        return online_s, (pages * page_s + base_s * share) / max(1, room.operations)
+        batch_each = (pages * page_s + base_s * share) / max(1, room.operations)
+        if docs.weight is not None:
+            return online_s * docs.weight[members], batch_each * docs.weight[members]
+        return online_s, batch_each
 
     def _joined(self, members: Numbers) -> Numbers:
         """Bytes that each document adds to a pack at most."""
@@ -274,7 +324,7 @@ class _Work:
         assert way.sender is not None
         docs, sender = self.docs, way.sender
         room = self.capacities[sender.processor.processor_type]
-        self._cut_up(members, way, "online")
+        self.cut_up(members, way, "online")
         found: list[Partition] = []
         for group, rows in self._by_group(course, members):
             own = members[rows]
@@ -312,7 +362,7 @@ class _Work:
         assert way.sender is not None
         docs, sender = self.docs, way.sender
         slots = max(1, self.capacities[sender.processor.processor_type].operations)
-        self._cut_up(members, way, "batch")
+        self.cut_up(members, way, "batch")
         base_s, page_s = batch_seconds(self.latency)
         pages = docs.pages[members]
         most = min(planner.MAX_OPERATION_PAGES, max(_OPERATION_PAGES, -(-int(pages.sum()) // slots)))
@@ -339,7 +389,7 @@ class _Work:
         for code in codes[np.sort(first)].tolist():
             yield self.docs.group_names[code] if code >= 0 else "pdf", np.flatnonzero(codes == code)
 
-    def _cut_up(self, members: Numbers, way: Way, lane: str) -> None:
+    def cut_up(self, members: Numbers, way: Way, lane: str) -> None:
         assert way.sender is not None
         docs = self.docs
         for (type_, pages), rows in _alike(docs.types[members], docs.pages[members]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from docdask.engine.graph import Branch
+from docdask.engine.branch import Branch
 from docdask.engine.job import Unit
 from docdask.store.plan import still_holds
 from docdask.store.run import RunDirectory

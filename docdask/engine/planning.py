@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,18 @@ class _Planner:
     speed: Speed
     workers: int
     configuration: Configuration | None
+
+    @classmethod
+    def of(
+        cls,
+        run: RunDirectory,
+        engine: base.Engine,
+        speed: Speed,
+        workers: int,
+        configuration: Configuration | None,
+    ) -> _Planner:
+        """A planner for what this engine reads itself, whose width it is then, and for what is sent."""
+        return cls(run, engine, replace(speed, in_flight=engine.in_flight), workers, configuration)
 
     def add(self, catalog: pa.Table, ways: list[Way], way: Numbers, rows: Numbers, facts: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
         """Plan these rows of the catalog, as a generation if there are any; what is known of it."""
@@ -125,7 +137,7 @@ def append(
         "duplicates": len(twins),
         **(facts or {}),
     }
-    planner = _Planner(run, engine, speed, workers, configuration)
+    planner = _Planner.of(run, engine, speed, workers, configuration)
     return planner.add(catalog, routed.ways, routed.way, rows, known)
 
 
@@ -164,7 +176,7 @@ def escalate(
     routing.refuse(routed, catalog, engine)
     rows = np.flatnonzero(routed.way >= 0)
     if len(rows):
-        planner = _Planner(run, engine, speed, workers, configuration)
+        planner = _Planner.of(run, engine, speed, workers, configuration)
         planner.add(catalog, routed.ways, routed.way, rows, {"run": run.url, "escalated": len(rows)})
     return len(rows)
 

@@ -156,7 +156,8 @@ class Plan:
         s = self.summary
         if not s["new"]:
             return "nothing new"
-        by_text = f" ({s['new_text_pages']:,} by their text layer)" if s["new_text_pages"] else ""
+        layers = s["new_text_pages"] and "billing" not in s
+        by_text = f" ({s['new_text_pages']:,} by their text layer)" if layers else ""
         return f"{counted(s['new'], 'document')}, {counted(s['new_pages'], 'page')}{by_text}"
 
     def __str__(self) -> str:

@@ -1,0 +1,123 @@
+"""What a plan that costs money says: price, requests, time, what decides it, what would be better; a line a fact.
+
+Rules: the first line says whether it is real money; a price is an estimate and says so; what is not there is not told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docdask.engine.telling import counted, duration
+
+Facts = list[tuple[str, str]]
+
+
+def facts(summary: dict[str, Any]) -> Facts:
+    """Names and values of a plan for Document AI, in the order in which they are read; a name is empty where it goes on."""
+    found = [("requests", _requests(summary)), ("price", _price(summary))]
+    found += _routes(summary)
+    found += _named("instead", _alternatives(summary))
+    time = duration(summary["expected_s"])
+    found += [
+        ("expected time", f"{time}, in {counted(summary['partitions'], 'partition')}"),
+        ("decided by", _decided(summary)),
+        ("answer time", summary["latency_note"]),
+        ("worker time", _worker_time(summary)),
+    ]
+    found += _named("faster", [row["text"] for row in summary["advice"] if not row["in_plan"]])
+    found += _named("as planned", [row["text"] for row in summary["advice"] if row["in_plan"]])
+    return [(name, value) for name, value in found if value]
+
+
+def dollars(usd: float) -> str:
+    """``$1,234.50``; small amounts with as many places as it takes to see them: ``$0.0015``."""
+    if 0 < usd < 0.005:
+        return f"${usd:.4f}" if usd >= 0.00005 else "under $0.0001"
+    return f"${usd:,.2f}"
+
+
+def interval_usd(estimate: dict[str, float]) -> str:
+    """``$12.50 ($11.00 to $14.00 with 95 % confidence)``."""
+    return f"{dollars(estimate['total'])} ({dollars(estimate['low'])} to {dollars(estimate['high'])} with 95 % confidence)"
+
+
+def estimated(summary: dict[str, Any], interval: Any) -> Facts:
+    """The same of an estimate from a sample."""
+    estimate = summary["estimate"]
+    found = [
+        ("price", f"{interval_usd(estimate['cost_usd'])}; an estimate, not a bill"),
+        ("pages to pay", interval(estimate["paid_pages"], "pages")),
+        ("requests", interval(estimate["requests"], "online")),
+    ]
+    if estimate["batch_documents"]["total"]:
+        found.append(("by batch", interval(estimate["batch_documents"], "documents")))
+    return [*found, ("decided by", _decided(summary)), ("answer time", summary["latency_note"])]
+
+
+def _named(name: str, values: list[str]) -> Facts:
+    """One name for several lines."""
+    return [(name if number == 0 else "", value) for number, value in enumerate(values)]
+
+
+def _requests(s: dict[str, Any]) -> str:
+    words = {"online": "online request", "batch": "batch operation"}
+    parts = [counted(count, words[lane]) for lane, count in s["requests"].items() if lane in words]
+    if not parts:
+        return "none: nothing is sent"
+    return f"{' and '.join(parts)} for {counted(s['paid_pages'], 'page')}"
+
+
+def _price(s: dict[str, Any]) -> str:
+    text = f"{dollars(s['cost_usd'])}; an estimate, not a bill"
+    checks = s["checks"]
+    if checks["pages"]:
+        text += f" ({dollars(checks['usd'])} of it to send the first packs singly too, {counted(checks['pages'], 'page')})"
+    more = s["escalation"]
+    if more["documents"]:
+        text += (
+            f"; up to {dollars(more['usd'])} more if all of {counted(more['documents'], 'document')} "
+            "are read badly offline"
+        )
+    return text
+
+
+def _routes(s: dict[str, Any]) -> Facts:
+    rows = s["cost_by_route"]
+    if len(rows) < 2:
+        return []
+    wide = max(map(len, rows))
+    return _named(
+        "by route",
+        [
+            f"{name.ljust(wide)}  {dollars(row['cost_usd'])}: {counted(row['documents'], 'document')}, "
+            f"{counted(row['pages'], 'page')}, {counted(row['requests'], 'request') if row['requests'] else 'offline'}"
+            for name, row in rows.items()
+        ],
+    )
+
+
+def _alternatives(s: dict[str, Any]) -> list[str]:
+    rows = s["alternatives"]
+    if len(rows) < 2:
+        return []
+    whole = max(row["documents"] for row in rows)
+    told = []
+    for row in rows:
+        left = whole - row["documents"]
+        less = f" (it does not take {left:,} of them)" if left else ""
+        told.append(f"{row['name']}: {dollars(row['cost_usd'])}{less}")
+    return ["; ".join(told)]
+
+
+def _decided(s: dict[str, Any]) -> str:
+    assumed = (
+        " (assumed: the quotas of a new project)" if s["quotas_assumed"] and "/min" in s["decides"] else ""
+    )
+    return f"{s['decides']}{assumed}"
+
+
+def _worker_time(s: dict[str, Any]) -> str:
+    work_s = s["expected_work_s"]
+    if work_s < 1:
+        return ""
+    return f"{duration(work_s)} in all, on {counted(s['workers'], 'worker')} ({s['worker_hours']:,.2f} worker-hours)"
