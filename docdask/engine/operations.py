@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 #: Seconds between two polls at least, of sixty to the minute, and at most.
 POLL_S, POLL_MOST_S = 10.0, 60.0
 _SLOWER = 1.25
+#: Looks in a row at which a lost operation must not be there before its files are sent again, and seconds after its
+#: submission from which one look is enough.
+LOOKS, SETTLED_S = 3, 600.0
 #: Refusals for quota after which a submission is given up.
 QUOTA_REFUSALS = 50
 _POLICY = RetryPolicy()
@@ -196,6 +199,7 @@ class _Batch:
             async with gate:
                 if self._stop.is_set():
                     raise Adjourned("")
+                # An upload replaces nothing and leaves nothing half done: what is there is whole.
                 if one.uri or await self.staging.has(one.sha256, one.mime_type):
                     return
                 assert one.load is not None
@@ -204,7 +208,7 @@ class _Batch:
                 except DocumentError as error:
                     bad.extend((same.unit_id, error) for same in self._units.pop(uri))
                     return
-                await self.staging.upload(one.sha256, one.mime_type, content)
+                await self.staging.upload(one.sha256, one.mime_type, content, missing=True)
 
         jobs = [asyncio.ensure_future(stage(uri, files[0])) for uri, files in self._units.items()]
         try:
@@ -282,19 +286,26 @@ class _Batch:
         return ""
 
     async def _search(self, place: Place, since_s: float, others: Collection[str]) -> str:
-        """Look for our operation until it is found, or nothing is left that it could be."""
-        wait_s = POLL_S
+        """Look for our operation until it is found, or nothing is left that it could be.
+
+        One look is not enough soon after: the service may still be at work on a submission that it never answered.
+        """
+        looks, wait_s = 0, POLL_S
         while True:
             async with self._poll(place):
                 found = await find(
                     self.client, self.staging, place, self._output, self._units, since_s, {*others, *_NOTED}
                 )
-            if found.name or not found.strangers:
+            if found.name:
                 return found.name
-            logger.warning(
-                "%d operations in %s could be the batch %s, whose name was lost: nothing is sent again before they end",
-                len(found.strangers), place.location, self.request.request_id,
-            )  # fmt: skip
+            looks = 0 if found.strangers else looks + 1
+            if looks >= LOOKS or (looks and time.time() - since_s > SETTLED_S):
+                return ""
+            if found.strangers:
+                logger.warning(
+                    "%d operations in %s could be the batch %s, whose name was lost: nothing is sent again before they end",
+                    len(found.strangers), place.location, self.request.request_id,
+                )  # fmt: skip
             wait_s = await self._pace(wait_s)
 
     # -- waiting -----------------------------------------------------------------------------------------------------

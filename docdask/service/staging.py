@@ -90,8 +90,17 @@ class Staging:
 
     # -- in ----------------------------------------------------------------------------------------------------------
 
-    async def upload(self, sha256: str, mime_type: str, content: bytes) -> str:
+    async def upload(self, sha256: str, mime_type: str, content: bytes, *, missing: bool = False) -> str:
         """Put an input there unless it is there already, with the right size; its URI.
+
+        Parameters
+        ----------
+        sha256, mime_type
+            Of the content.
+        content
+            The file.
+        missing
+            It is known not to be there (:meth:`has`), so that nobody need look again.
 
         Raises
         ------
@@ -99,7 +108,7 @@ class Staging:
             If the bucket can't be written.
         """
         uri = self.input_uri(sha256, mime_type)
-        await self._do(_upload, uri, content, mime_type)
+        await self._do(_upload, uri, content, mime_type, missing)
         return uri
 
     async def has(self, sha256: str, mime_type: str, size_bytes: int | None = None) -> bool:
@@ -279,11 +288,11 @@ def _size(client: Any, uri: str) -> int | None:
     return None if blob is None else int(blob.size)
 
 
-def _upload(client: Any, uri: str, content: bytes, mime_type: str) -> None:
+def _upload(client: Any, uri: str, content: bytes, mime_type: str, missing: bool) -> None:
     from google.api_core.exceptions import PreconditionFailed
 
     bucket, name = _parts(uri)
-    there = client.bucket(bucket).get_blob(name, timeout=_TIMEOUT_S)
+    there = None if missing else client.bucket(bucket).get_blob(name, timeout=_TIMEOUT_S)
     if there is not None and there.size == len(content):
         return
     generation = 0 if there is None else there.generation

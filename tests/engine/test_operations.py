@@ -24,7 +24,7 @@ from docdask.engine.operations import Adjourned, BatchFile, BatchRequest, Earlie
 from docdask.errors import DocumentError, UsageError
 from docdask.service.documentai import DocumentAI
 from docdask.service.emulator import EmulatorConfig
-from docdask.service.errors import ServiceError
+from docdask.service.errors import ServiceError, make
 from docdask.service.message import parse
 from docdask.service.staging import Staging
 from docdask.testing import emulator, emulator_config
@@ -480,6 +480,40 @@ class TestLost:
         assert len(emulator.calls(method="BatchProcessDocuments")) == 1
         assert emulator.stats()["pages_billed"] == 13
 
+    def test_an_operation_that_shows_itself_late_is_not_sent_again(self, bench, emulator):
+        emulator.faults(lost=1.0)
+
+        async def function(b):
+            ask, looks = b.client.operations, [0]
+
+            async def slow(location, **more):
+                looks[0] += 1
+                return await ask(location, **more) if looks[0] > 2 else []
+
+            b.client.operations = slow
+            return await b.run(b.request(staged("one")))
+
+        assert pages_of(bench(function)) == {"one": 1}
+        assert len(emulator.calls(method="BatchProcessDocuments")) == 1
+
+    def test_what_never_arrived_is_sent_again(self, bench, emulator):
+        async def function(b):
+            send, tries = b.client.submit, [0]
+
+            async def weak(*asked, **more):
+                tries[0] += 1
+                if tries[0] == 1:
+                    raise make("deadline")
+                return await send(*asked, **more)
+
+            b.client.submit = weak
+            return await b.run(b.request(staged("one"))), await b.money()
+
+        found, money = bench(function)
+        assert pages_of(found) == {"one": 1}
+        assert money == (1, 0)
+        assert len(emulator.calls(method="ListOperations")) == operations.LOOKS
+
     def test_what_the_service_has_forgotten_is_taken_from_the_bucket(self, bench, emulator):
         async def function(b):
             request = b.request(*map(staged, CONTENTS))
@@ -523,8 +557,6 @@ class TestLost:
             async def weak(name, **more):
                 failures[0] += 1
                 if failures[0] <= 3:
-                    from docdask.service.errors import make
-
                     raise make("unavailable")
                 return await ask(name, **more)
 

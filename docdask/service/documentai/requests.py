@@ -195,7 +195,6 @@ def process_template(processor: Processor) -> Any:
         If mask or options can't be right.
     """
     request = _classes().ProcessRequest.pb()()
-    request.skip_human_review = True
     request.field_mask.paths.extend(mask_of(processor))
     options = options_of(processor)
     if processor.options:
@@ -212,7 +211,7 @@ def batch_request(
     labels: Mapping[str, str],
 ) -> bytes:
     """Serialise a ``BatchProcessRequest`` over ``inputs``, pairs of ``gs://`` URI and MIME type."""
-    request = _classes().BatchProcessRequest.pb()(name=place.target, skip_human_review=True)
+    request = _classes().BatchProcessRequest.pb()(name=place.target)
     documents = request.input_documents.gcs_documents.documents
     for uri, mime_type in inputs:
         documents.add(gcs_uri=uri, mime_type=mime_type)

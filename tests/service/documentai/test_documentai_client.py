@@ -300,7 +300,6 @@ class TestRequests:
         wanted = documentai.ProcessRequest(
             name=f"{place().processor}/processorVersions/v1",
             raw_document={"content": b"x" * size, "mime_type": "image/png"},
-            skip_human_review=True,
             field_mask={"paths": requests.default_mask()},
             process_options={
                 "ocr_config": {"enable_symbol": True},
