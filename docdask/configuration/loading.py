@@ -126,7 +126,24 @@ def load_configuration(
             f"{given.where} was written from an emulator, and Google would be called",
             "set DOCUMENTAI_EMULATOR_HOST, use --engine emulator, or write another with docdask init",
         )
-    return _configuration(given)
+    made = _configuration(given)
+    if made.staging and not own:
+        _check_storage(made, variables.get("STORAGE_EMULATOR_HOST", ""))
+    return made
+
+
+def _check_storage(made: Configuration, storage_host: str) -> None:
+    """Refuse a real bucket beside an emulator of Document AI, and the other way round: documents would leave, or be missed."""
+    if made.emulated and not storage_host:
+        raise UsageError(
+            f"Document AI is emulated, and {made.staging} would be a real bucket",
+            'set STORAGE_EMULATOR_HOST as well: eval "$(docdask emulator env)"; or give no staging',
+        )
+    if storage_host and not made.emulated:
+        raise UsageError(
+            f"STORAGE_EMULATOR_HOST={storage_host} is set, and Document AI is Google's, which can't read {made.staging} there",
+            "unset it, or set DOCUMENTAI_EMULATOR_HOST as well",
+        )
 
 
 @dataclass(slots=True)

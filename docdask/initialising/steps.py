@@ -203,7 +203,8 @@ def _checked(text: str, path: Path, environment: Mapping[str, str]) -> Configura
 
 def _bare(environment: Mapping[str, str]) -> dict[str, str]:
     """Only what says whether calls are emulated: the file alone must be right."""
-    return {name: text for name, text in environment.items() if name == "DOCUMENTAI_EMULATOR_HOST"}
+    names = ("DOCUMENTAI_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
+    return {name: environment[name] for name in names if name in environment}
 
 
 def _write(old: str, new: str, path: Path, talk: Talk) -> bool:

@@ -45,7 +45,7 @@ def checks(environment: Mapping[str, str] | None = None) -> Iterator[Check]:
     yield Check("Document AI", "ok", f"processors: {aliases}")
     yield Check("money", "ok", f"{configuration.billing}{f' (emulator at {host})' if host else ''}")
     yield _quotas(configuration)
-    yield _staging(configuration, variables)
+    yield _staging(configuration)
     yield from _answers(configuration, host)
 
 
@@ -64,16 +64,11 @@ def _quotas(configuration: Configuration) -> Check:
     return Check("quotas", "ok", f"configured; {configuration.quota_share:.0%} of each is used")
 
 
-def _staging(configuration: Configuration, environment: Mapping[str, str]) -> Check:
+def _staging(configuration: Configuration) -> Check:
     if not configuration.staging:
         return Check(
             "staging bucket", "missing", "none: nothing goes by batch", 'staging = "gs://bucket/prefix"'
         )
-    if configuration.emulated and not environment.get("STORAGE_EMULATOR_HOST"):
-        return Check(
-            "staging bucket", "problem", f"Document AI is emulated, and {configuration.staging} is a real bucket",
-            'eval "$(docdask emulator env)" sets STORAGE_EMULATOR_HOST too',
-        )  # fmt: skip
     return Check("staging bucket", "ok", configuration.staging)
 
 

@@ -220,6 +220,22 @@ def test_an_emulator_of_googles_kind_is_honoured(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"DOCUMENTAI_EMULATOR_HOST": "localhost:1"}, "would be a real bucket"),
+        ({"STORAGE_EMULATOR_HOST": "http://localhost:1"}, "Document AI is Google's"),
+    ],
+)
+def test_emulated_and_real_are_never_mixed(file, environment, words):
+    with pytest.raises(UsageError, match=words):
+        file(COMPLETE, environment=environment)
+    assert file(COMPLETE, environment=environment, staging="").staging == ""
+    assert file(COMPLETE, "emulator", environment=environment).staging == "gs://bucket/docdask"
+    both = {"DOCUMENTAI_EMULATOR_HOST": "localhost:1", "STORAGE_EMULATOR_HOST": "http://localhost:1"}
+    assert file(COMPLETE, environment=both).emulated
+
+
+@pytest.mark.parametrize(
     "value", ["http://localhost:80", "localhost", "localhost:", ":80", "localhost:99999", "a:b"]
 )
 def test_an_address_that_is_none_is_refused(value):

@@ -69,7 +69,7 @@ def test_real_money_is_said_and_credentials_are_looked_for(looked, monkeypatch, 
 def test_an_emulator_with_a_real_bucket_is_a_problem(looked, emulator):  # noqa: F811
     text = REAL.replace("[documentai]", '[documentai]\nstaging = "gs://b/x"', 1)
     host = {"DOCUMENTAI_EMULATOR_HOST": emulator.grpc_address}
-    assert looked(text, **host)["staging bucket"].state == "problem"
+    assert looked(text, **host)["Document AI"].state == "problem"
     assert looked(text, **host, STORAGE_EMULATOR_HOST=emulator.http_url)["staging bucket"].state == "ok"
 
 
