@@ -113,7 +113,7 @@ async def from_bucket(staging: Staging, name: str, output_prefix: str, inputs: S
         if match and int(match["index"]) not in written.setdefault(match["stem"], []):
             written[match["stem"]].append(int(match["index"]))
     if not written:
-        raise make("operation-lost", uri=name)
+        raise make("operation-lost", operation=name)
     left = {stem: sorted(indices) for stem, indices in written.items()}
     files = []
     for uri in inputs:

@@ -271,7 +271,7 @@ class _Batch:
         location = name.split("/")[3]
         endpoints = tuple(key for key, place in self.request.places.items() if place.location == location)
         if not endpoints:
-            raise make("operation-elsewhere", uri=name, location=location)
+            raise make("operation-elsewhere", operation=name, location=location)
         # Its pages are reserved since it was submitted, in the ledger of then.
         async with self._slot(attempt=1, endpoints=endpoints, reserve=False) as permit:
             await self._note(name, permit, adopted=True)

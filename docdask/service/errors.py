@@ -203,7 +203,11 @@ def example(rule: refusals.Rule) -> ServiceError:
     from docdask.service.saying import Said
 
     if not rule.google:
-        return make(rule.kind, uri="gs://bucket/name.pdf", said="its own words")
+        place = "projects/p/locations/us"
+        return make(
+            rule.kind, uri="gs://bucket/name.pdf", operation=f"{place}/operations/1", processor=f"{place}/processors/1",
+            location="us", said="why",
+        )  # fmt: skip
     return _judge(Said(rule.codes[0], rule.google, rule.google))
 
 

@@ -239,12 +239,12 @@ RULES: tuple[Rule, ...] = (
     # what docdask finds itself
     _rule("bad-answer", "", "", "lost", "call", "the answer is no Document ({words})", "", "tries again, and counts its pages as at risk"),
     _rule("closed", "", "", "unused", "client", "the client is closed", "make a new one", "does not call", retry=False),
-    _rule("no-version", "", "", "permanent", "processor", "processor {name} has no version that could be called", "deploy one in the console, or name one", _STOP),
-    _rule("shards-missing", "", "", "lost", "document", "the batch says that {uri} was processed, but its output is not in the bucket: {words}", "check that nothing deletes objects under the staging prefix", "reads again, then submits the file again"),
-    _rule("shard-broken", "", "", "lost", "document", "a part of the output of {uri} can't be read: {words}", "", "reads again, then submits the file again"),
-    _rule("no-status", "", "", "lost", "document", "the batch has ended without a word about {uri}", "", "submits the file again"),
-    _rule("operation-elsewhere", "", "", "unused", "processor", "the batch {uri} runs in {location}, where no processor is configured any more", "configure the place again until it has ended", _STOP, retry=False),
-    _rule("operation-lost", "", "", "lost", "call", "the batch {uri} was handed in and can't be found again", "look for it in the console, in its location's operations", "stops; submits again only when told to", retry=False),
+    _rule("no-version", "", "", "permanent", "processor", "processor {processor} has no version that could be called", "deploy one in the console, or name one", _STOP),
+    _rule("shards-missing", "", "", "lost", "call", "the batch says that {uri} was processed, but its output is not in the bucket: {words}", "check that nothing deletes objects under the staging prefix", "counts its pages as at risk, and sends the file again"),
+    _rule("shard-broken", "", "", "lost", "call", "a part of the output of {uri} can't be read: {words}", "", "counts its pages as at risk, and sends the file again"),
+    _rule("no-status", "", "", "lost", "call", "the batch has ended without a word about {uri}", "", "counts its pages as at risk, and sends the file again"),
+    _rule("operation-elsewhere", "", "", "unused", "processor", "the batch {operation} runs in {location}, where no processor is configured any more", "configure the place again until it has ended", _STOP, retry=False),
+    _rule("operation-lost", "", "", "lost", "call", "the batch {operation} was handed in and can't be found again", "look for it in the console, in its location's operations", "stops; submits again only when told to", retry=False),
 )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ async def resolve_version(client: DocumentAI, place: Place) -> str:
     """Id of the version that calls go to; a deprecated one is told."""
     facts = await describe(client, place)
     if not facts.version:
-        raise make("no-version", name=place.processor)
+        raise make("no-version", processor=place.processor)
     if facts.ends_s:
         _log.warning("%s", deprecation(facts))
     return facts.version
