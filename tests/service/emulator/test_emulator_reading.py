@@ -139,6 +139,24 @@ def test_made_up_documents_are_valid_and_repeatable():
     assert len(Document.FromString(blank).text.splitlines()) == 8
 
 
+def test_made_up_text_of_a_page_is_the_same_whatever_it_is_sent_with():
+    from docdask.intake.assembling import join as joined
+    from docdask.intake.limits import Limits
+    from tests.intake.image_making import drawn, saved, turned
+
+    long = pdf(1, "words " * 500)
+    parts = [
+        (long, "application/pdf"), (turned(6), "image/jpeg"), (saved(drawn((300, 200)), "PNG"), "image/png"),
+        (pdf(1), "application/pdf"),
+    ]  # fmt: skip
+    content, _ = joined([kind for _, kind in parts] * 2, *(data for data, _ in parts * 2), limits=Limits())
+    whole = Document.FromString(fast.recognise(content, "application/pdf", None))
+    alone = [Document.FromString(fast.recognise(data, kind, None)) for data, kind in parts] * 2
+    assert whole.text == "".join(document.text for document in alone)
+    assert [page.dimension for page in whole.pages] == [document.pages[0].dimension for document in alone]
+    assert len({document.text for document in alone}) == len(parts)
+
+
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**40])
 def test_varints_read_back(value):
     from google.protobuf.internal.decoder import _DecodeVarint
