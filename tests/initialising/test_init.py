@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -243,3 +244,43 @@ def test_another_file_is_written_and_read_through_a_link(shell, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     found = load_configuration("emulator", environment={"DOCDASK_FILE": str(link)})
     assert found.project == "p"
+
+
+@pytest.mark.slow
+def test_the_way_to_google_with_a_key_file_over_tls(tmp_path, monkeypatch):
+    """Nothing says that it is an emulator: Google's host names are led there by a proxy. Quotas are refused and assumed."""
+    services = Path(__file__).parents[1] / "service"
+    for folder in ("emulator", "documentai"):
+        monkeypatch.syspath_prepend(str(services / folder))
+    from emulator_process import emulator_process, run_command
+    from test_documentai_credentials import certificate
+
+    cert, key = certificate(tmp_path)
+    tls = ("--tls-cert", str(cert), "--tls-key", str(key), "--proxy-port", "0", "--bucket", "mine")
+    words = (
+        "--project",
+        "p",
+        "--location",
+        "eu",
+        "--processor",
+        "ocr",
+        "--processor",
+        "w2",
+        "--staging",
+        "gs://mine/x",
+    )
+    with emulator_process(*tls, folder=tmp_path):
+        done = run_command("env", "--key", str(tmp_path / "key.json"), folder=tmp_path)
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in done.stdout.splitlines())
+        machine = Machine(
+            tmp_path / "state", **{**exports, "DOCUMENTAI_EMULATOR_HOST": "", "STORAGE_EMULATOR_HOST": ""}
+        )
+        told = machine.run("init", *words, "--yes", "--json", cwd=tmp_path)
+    found = answer(told)
+    assert found["billing"] == "Google project p, location eu: real money"
+    assert found["processors"]["w2"]["created"]
+    assert (found["emulated"], found["assumed"]) == (False, True)
+    assert "those of a new project are assumed (Cloud Quotas: HTTP 404" in told.stderr
+    written = tomllib.loads((tmp_path / "docdask.toml").read_text())["documentai"]
+    assert written["assumed"] is True
+    assert written["limits"] == {"online_requests.eu": 120, "batch_operations.eu": 5}
