@@ -18,6 +18,8 @@ from docdask.core.server.latency import SECOND_NS, Latency
 
 #: Calls that a run has open at a time over all its workers, unless a pilot says otherwise.
 OPEN_CALLS = 256
+#: The tail of the latency model ends there (docdask.core.server.latency).
+_LONGEST = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class Traffic:
 
 
 def answer_s(pages: float, latency: Latency, longest_of: float = 1) -> float:
-    """Seconds until a call is answered: the mean, or of so many calls the longest to be expected."""
-    typical = (latency.base_ns + latency.page_ns * pages) / SECOND_NS
-    # A Pareto tail of index 2 has the mean 2; of n draws the largest is about the root of n. The cap is the model's own.
-    tail = 2.0 if longest_of <= 1 else min(40.0, math.sqrt(longest_of))
+    """Seconds until a call is answered: the mean, or the median of the longest of so many calls."""
+    typical = _typical_s(pages, latency)
+    # A Pareto tail of index 2 has the mean 2; the longest of n draws exceeds x with probability n / x².
+    tail = 2.0 if longest_of <= 1 else min(_LONGEST, math.sqrt(longest_of / math.log(2)))
     return typical * (1.0 - latency.tail + latency.tail * tail)
+
+
+def _typical_s(pages: float, latency: Latency) -> float:
+    return (latency.base_ns + latency.page_ns * pages) / SECOND_NS
 
 
 def online_bounds(traffic: Traffic, latency: Latency, open_calls: int = OPEN_CALLS) -> list[Bound]:
@@ -89,16 +95,23 @@ def online_s(traffic: Traffic, latency: Latency, open_calls: int = OPEN_CALLS) -
 
 
 def _last_s(traffic: Traffic, latency: Latency) -> float:
-    """How long the last calls are waited for, after the last of them has gone."""
+    """How long the last answer is waited for, after the last call has gone (the median).
+
+    A call that went t seconds before the last one is still open y seconds after it if it takes t + y. Summed over the
+    calls of w seconds at their rate, with a Pareto tail of index 2 and scale a, rate × a² × (1 / y - 1 / (y + w)) are.
+    """
     room, calls = traffic.capacity, traffic.requests
-    mean_pages = traffic.pages / calls
-    at_once = calls <= room.requests_minute and (
-        room.pages_minute is None or traffic.pages <= room.pages_minute
-    )
-    if at_once:
+    paged = room.pages_minute is not None and traffic.pages > room.pages_minute
+    if calls <= room.requests_minute and not paged:
         return max(answer_s(pages, latency, count) for pages, count in traffic.calls.items())
-    rate = 1.0 / max(room.request_s, mean_pages * room.page_s)
-    return answer_s(mean_pages, latency, max(1.0, rate * answer_s(mean_pages, latency)))
+    typical = [(_typical_s(pages, latency), count) for pages, count in traffic.calls.items()]
+    mean_s = sum(each * count for each, count in typical) / calls
+    squares = sum(each**2 * count for each, count in typical) / calls
+    rate = 1.0 / max(room.request_s, traffic.pages / calls * room.page_s)
+    span_s, product = calls / rate, rate * latency.tail**2 * squares / math.log(2)
+    late_s = (math.sqrt(span_s**2 + 4 * product * span_s) - span_s) / 2
+    most = max(answer_s(pages, latency, count) for pages, count in traffic.calls.items())
+    return min(mean_s * (1.0 - latency.tail) + max(late_s, mean_s * latency.tail * 2.0), most)
 
 
 def _longest(traffic: Traffic, latency: Latency) -> str:
