@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +53,8 @@ class Outlook:
     open_calls: int = OPEN_CALLS
     first: bool = True
     """Whether no earlier generation of the plan has packs."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Route → share of its documents that a pilot has read badly offline."""
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -197,13 +199,20 @@ class Outlook:
         return {**found, "usd": usd(found["micros"])}
 
     def _escalation(self, till: Till) -> dict[str, Any]:
-        """What it would cost if the offline engine read every document badly that may be escalated."""
+        """What it would cost if the offline engine read every document badly that may be escalated.
+
+        With a pilot also what is to be expected: the share that it read badly, of what all of them would cost.
+        """
         configuration = self.configuration
         assert configuration is not None
         found = {"documents": 0, "requests": 0, "pages": 0}
         units: Counter[Tariff] = Counter()
         pages_of: Counter[Tariff] = Counter()
+        expected_pages, known = 0.0, True
         for route, shapes in self._escalating():
+            share = self.shares.get(route.name)
+            known &= share is not None
+            expected_pages += (share or 0.0) * sum(pages * count for (_, pages), count in shapes.items())
             processor = configuration.processors[route.processor]
             sender = Sender(processor, configuration.book, bool(configuration.staging))
             price = tariff(processor, configuration.price_list)
@@ -218,7 +227,11 @@ class Outlook:
                 found["pages"] += pages * count
         nano = sum(price.nano_usd(till.used(price.price), units[price], pages_of[price]) for price in units)
         micros = -(-nano // NANO_PER_MICRO)
-        return {**found, "micros": micros, "usd": usd(micros)}
+        told = {**found, "micros": micros, "usd": usd(micros)}
+        if known and found["pages"]:
+            share = min(1.0, expected_pages / found["pages"])
+            told |= {"expected_share": share, "expected_usd": share * told["usd"]}
+        return told
 
     def _escalating(self) -> Iterator[tuple[Route, Counter[tuple[str, int]]]]:
         """Routes whose offline documents may go on to a processor, with how many there are of each type and length."""

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from docdask.core.costing import Till
 from docdask.core.planner import Speed
 from docdask.core.routes import Configuration
-from docdask.engine import calibration, forecasting, parcelling, planrows, routing
+from docdask.engine import calibration, escalating, forecasting, parcelling, planrows, routing
 from docdask.engine.planned import branch, branches, planned, superseded
 from docdask.engine.routing import DECIDING, Numbers, Routed, Way
 from docdask.service import base
@@ -68,7 +68,14 @@ class _Planner:
         till = _till(run, self.configuration)
         costs = planrows.charge(parcels, docs, till) if till else np.zeros(len(docs), np.int64)
         outlook = forecasting.Outlook(
-            parcels, docs, self.configuration, self.speed, self.workers, latency, first=generation == 0
+            parcels,
+            docs,
+            self.configuration,
+            self.speed,
+            self.workers,
+            latency,
+            first=generation == 0,
+            shares=escalating.shares(run, self.configuration) if self.configuration else {},
         )
         summary = {
             **facts,
@@ -159,10 +166,8 @@ def escalate(
     int
         Documents that were planned anew; 0 adds no generation.
     """
-    thresholds = {
-        route.name: route for route in configuration.routes if route.escalate_below > 0 and route.processor
-    }
-    badly_read = _badly_read(run, {name: route.escalate_below for name, route in thresholds.items()})
+    thresholds = escalating.routes(configuration)
+    badly_read = escalating.badly_read(run, configuration)
     if not badly_read:
         return 0
     catalog = _compact(run, _NEEDED, configuration)
@@ -335,29 +340,6 @@ def _till(run: RunDirectory, configuration: Configuration | None) -> Till | None
     for tariff, units in forecasting.planned_units(run, configuration):
         till.pass_over(tariff, units)
     return till
-
-
-def _badly_read(run: RunDirectory, thresholds: Mapping[str, float]) -> dict[str, str]:
-    """Document id → route, of those read offline with less confidence than their route asks for."""
-    from docdask.tables.result import Result
-
-    if not thresholds:
-        return {}
-    plan = run.plan(current=True).select(["document_id", "route", "lane"])
-    offline = plan.filter(
-        pc.and_(pc.equal(plan["lane"], "offline"), pc.is_in(plan["route"], pa_strings(thresholds)))
-    )
-    routes = dict(zip(offline["document_id"].to_pylist(), offline["route"].to_pylist(), strict=True))
-    if not routes:
-        return {}
-    frame = Result(run.url).frame(
-        "documents", ["document_id", "mean_confidence"], filters=[("outcome", "==", "stored")]
-    )
-    return {
-        identity: routes[identity]
-        for identity, confidence in frame.dropna().itertuples(index=False)
-        if identity in routes and confidence < thresholds[routes[identity]]
-    }
 
 
 def _summary(catalog: pa.Table, routed: Routed, chosen: Numbers) -> dict[str, Any]:

@@ -78,6 +78,10 @@ def _price(s: dict[str, Any]) -> str:
             f"; up to {dollars(more['usd'])} more if all of {counted(more['documents'], 'document')} "
             "are read badly offline"
         )
+        if "expected_usd" in more:
+            text += (
+                f", {dollars(more['expected_usd'])} as in what was read so far ({more['expected_share']:.0%})"
+            )
     return text
 
 

@@ -452,10 +452,59 @@ def _stored(made: RunDirectory, confidence: dict[str, float]) -> None:
     """Rows of the table of documents, as branches write them."""
     from docdask.tables import build, schema
 
-    rows = made.plan(current=True).to_pylist()
-    for entry in rows:
+    parts: dict[int, list[dict[str, Any]]] = {}
+    for entry in made.plan(current=True).to_pylist():
         known = {name: entry[name] for name in schema.DOCUMENTS.schema.names if name in entry}
-        known |= {"outcome": "stored", "mean_confidence": confidence[entry["name"]]}
-        known["columns"] = None
-        table = pa.Table.from_pylist([known], schema=schema.DOCUMENTS.schema)
-        build.write(made, entry["partition"], {"documents": table})
+        known |= {"outcome": "stored", "mean_confidence": confidence[entry["name"]], "columns": None}
+        parts.setdefault(entry["partition"], []).append(known)
+    for partition, rows in parts.items():
+        table = pa.Table.from_pylist(rows, schema=schema.DOCUMENTS.schema)
+        build.write(made, partition, {"documents": table})
+
+
+def test_a_pilot_tells_how_many_documents_will_be_escalated(tmp_path):
+    rows = [row(f"{n:02d}", text_pages=1) for n in range(60)]
+    made = run(tmp_path / "run", rows)
+    configured = configuration(emulated=True, free_pages=0)
+    pilot = plan(made, configured, only=frozenset(entry["document_id"] for entry in rows[:40]))
+    assert "expected_usd" not in pilot["escalation"]
+    _stored(made, {entry["name"]: 0.5 if number % 4 == 0 else 0.95 for number, entry in enumerate(rows[:40])})
+    rest = plan(made, configured)["escalation"]
+    assert rest["documents"] == 20
+    assert rest["expected_share"] == 0.25
+    assert rest["expected_usd"] == pytest.approx(0.25 * 20 * 0.0015)
+
+
+def test_a_pilot_tells_how_long_answers_take(tmp_path):
+    import datetime as dt
+
+    from docdask.engine import calibration
+    from docdask.tables import build, schema
+
+    rows = [row(f"{n:02d}", pages=1 + n % 5) for n in range(40)]
+    made = run(tmp_path / "run", rows)
+    configured = configuration(Route("rest", processor="ocr"), emulated=True)
+    assert "assumed" in calibration.latency(made, configured)[1]
+    plan(made, configured)
+    assert "0 calls were measured" in calibration.latency(made, configured)[1]
+    began = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+    calls = [
+        {
+            "document_id": entry["document_id"], "processor": "OCR_PROCESSOR", "worker": "w", "code": "OK", "attempt": 1,
+            # Two documents each shared a call: their pages are its pages together.
+            "started_at": began + dt.timedelta(minutes=number // 2), "ended_at": began + dt.timedelta(minutes=number // 2, seconds=5),
+            "pages": entry["pages"], "seconds": 0.5 + 0.25 * sum(r["pages"] for r in rows[number // 2 * 2 : number // 2 * 2 + 2]),
+        }
+        for number, entry in enumerate(rows)
+    ]  # fmt: skip
+    build.write(made, 0, {"calls": pa.Table.from_pylist(calls, schema=schema.CALLS.schema)})
+    latency, note = calibration.latency(made, configured)
+    assert (latency.base_ns / 1e9, latency.page_ns / 1e9) == pytest.approx((0.5, 0.25))
+    assert note.startswith("measured on 20 calls of this run: 0.50 s and 0.25 s a page")
+
+
+def test_answers_of_one_length_are_half_base():
+    from docdask.engine.calibration import fit
+
+    assert fit([(10, 4.0)] * 5) == (2.0, 0.2)
+    assert fit([(1, 5.0), (10, 1.0)])[1] == 0.0  # longer calls that were faster: pages cost nothing
