@@ -7,9 +7,11 @@ import itertools
 import json
 import logging
 import math
+import re
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
@@ -21,6 +23,7 @@ from docdask.core.governor import Governor
 from docdask.core.instructions import Grant
 from docdask.core.spec import BreakerSpec, BudgetSpec, EndpointSpec, SemaphoreSpec
 from docdask.engine import companions
+from docdask.engine.protocol import PLUGIN
 from docdask.monitor import dashboard
 from docdask.monitor import dashboard_html as html
 from docdask.monitor.dashboard_plots import Lines, QuotaOverTime, WaitingOverTime
@@ -35,6 +38,7 @@ from docdask.monitor.dashboard_watch import (
     Watch,
 )
 
+ROOT = Path(__file__).parents[2]
 SECOND = 10**9
 PARTS = [name for name, _ in dashboard.LAYOUT]
 
@@ -427,3 +431,21 @@ def test_the_entry_point_imports_no_bokeh():
     code = "import sys, docdask.monitor.dashboard; print([m for m in ('bokeh', 'pandas', 'matplotlib') if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_the_example_of_its_page_works():
+    page = (ROOT / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    asked = []
+
+    class Client:
+        def run_on_scheduler(self, function):
+            asked.append(function)
+
+    exec(compile(example, "dashboard.md", "exec"), names := {"client": Client()})
+    stage = Stage().register(period_ns=SECOND)
+    granted = stage.want(70, lane="bulk")
+    shell = type("Shell", (), {"governor": stage.governor})
+    scheduler = type("Scheduler", (), {"extensions": {PLUGIN: shell}})
+    assert names["waiting"](scheduler)["s"]["bulk"] == 70 - len(granted) > 0
+    assert asked == [names["waiting"]]

@@ -11,7 +11,7 @@ import docdask
 from docdask.settings import Settings
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-NAMES = ("01_quickstart", "02_explore_results")
+NAMES = ("01_quickstart", "02_explore_results", "03_quota_and_capacity")
 
 
 def read(name: str) -> Any:
@@ -102,6 +102,22 @@ def test_exploring_works_on_any_run(execute, tmp_path: Path) -> None:
     assert len(outputs(notebook, "image/png")) == 1  # the page with what was found on it
     assert complaints(notebook) == ""
     assert list((tmp_path / "demo/run/export").glob("*.xlsx"))
+
+
+def test_a_quota_is_kept_changed_and_survives_a_region(execute, tmp_path: Path) -> None:
+    notebook = execute("03_quota_and_capacity", tmp_path)
+
+    said = "".join(o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "text" in o)
+    plain = outputs(notebook, "text/plain")
+    assert any("'calls_ok': 100" in text and "'pages_billed': 100" in text for text in plain)
+    assert "busiest minute of 100 calls" in said
+    assert "8,000 of 8,000 documents" in said
+    tables = outputs(notebook, "text/html")
+    assert "429" in tables[0]  # without the governor calls are refused
+    assert any("us/OCR" in html and "open" in html for html in tables)  # the region was found out
+    assert any("quota 600, two regions" in html for html in tables)
+    assert len(outputs(notebook, "image/png")) == 3
+    assert "Traceback" not in complaints(notebook)
 
 
 @pytest.mark.slow
