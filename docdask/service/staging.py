@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from docdask.errors import DocdaskError, EngineError, UsageError
 from docdask.service import shards
@@ -43,7 +43,7 @@ _EXTENSIONS: Mapping[str, str] = {
 
 
 class Staging:
-    """A prefix of a bucket.
+    """A prefix of a bucket; ``async with`` closes it.
 
     Parameters
     ----------
@@ -73,6 +73,12 @@ class Staging:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="staging")
         self._made: Any = None
         self._making = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def __repr__(self) -> str:
         return f"<Staging gs://{self.bucket_name}/{self.prefix}>"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from docdask import __version__
 from docdask.core.routes import Configuration, Place, Processor
@@ -32,7 +32,7 @@ NO_LABELS: Mapping[str, str] = {}
 
 
 class DocumentAI:
-    """Google Document AI, or an emulator of it.
+    """Google Document AI, or an emulator of it; ``async with`` closes it.
 
     Parameters
     ----------
@@ -51,9 +51,8 @@ class DocumentAI:
 
     Examples
     --------
-    >>> client = DocumentAI(configuration)                                          # doctest: +SKIP
-    >>> answer = await client.process(place, processor, content, "application/pdf")  # doctest: +SKIP
-    >>> await client.close()                                                        # doctest: +SKIP
+    >>> async with DocumentAI(configuration) as client:                                  # doctest: +SKIP
+    ...     answer = await client.process(place, processor, content, "application/pdf")
     """
 
     def __init__(
@@ -72,6 +71,12 @@ class DocumentAI:
         self._templates: dict[str, tuple[Processor, Any]] = {}
         self._metadata: dict[str, tuple[tuple[str, str], ...]] = {}
         self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def __reduce__(self) -> NoReturn:
         msg = "a DocumentAI client does not pickle; make one where it is used, from its configuration"

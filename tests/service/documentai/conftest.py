@@ -21,13 +21,11 @@ def use(emulator):
 
     def run(function, config=None):
         async def inside():
-            client = DocumentAI(config or configuration(), emulator_host=emulator.grpc_address)
-            staging = Staging("gs://bucket/stage", endpoint=emulator.http_url)
-            try:
+            async with (
+                DocumentAI(config or configuration(), emulator_host=emulator.grpc_address) as client,
+                Staging("gs://bucket/stage", endpoint=emulator.http_url) as staging,
+            ):
                 return await function(client, staging)
-            finally:
-                await client.close()
-                await staging.close()
 
         return asyncio.run(inside())
 
