@@ -47,6 +47,8 @@ class Budget:
 
     def room(self, pages: int, micros: int) -> Literal["fits", "later", "never"]:
         """Whether both fit; the worse of the two answers."""
+        if self.pages.most is None and self.micros.most is None:
+            return "fits"
         first, second = self.pages.room(pages), self.micros.room(micros)
         if "never" in (first, second):
             return "never"

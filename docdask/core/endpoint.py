@@ -69,20 +69,26 @@ class Endpoint:
         """Earliest moment at which a call may go, if nothing else happens; ``NEVER_NS``: not before something does."""
         if kind == "poll":
             return now_ns
+        # Asked several times a permit: comparisons are twice as fast as max().
         ready = now_ns
         breaker = self.breaker
         if breaker.state != "closed":
             ready = breaker.ready_ns(now_ns)
-        ready = max(ready, self._held_ns)
+        if self._held_ns > ready:  # noqa: PLR1730
+            ready = self._held_ns
         if kind == "batch":
             full = self.batch is not None and self.batch.full()
             return NEVER_NS if full else max(ready, self._batch_held_ns)
         if self.flight.full() and (breaker.state == "closed" or self.flight.at_most()):
             return NEVER_NS  # a probe may go beside calls that hang, up to the hard limit
         if self.requests is not None:
-            ready = max(ready, self.requests.ready_ns(1, now_ns, burst=burst))
+            free_ns = self.requests.ready_ns(1, now_ns, burst=burst)
+            if free_ns > ready:  # noqa: PLR1730
+                ready = free_ns
         if self.pages is not None:
-            ready = max(ready, self.pages.ready_ns(pages, now_ns, burst=burst))
+            free_ns = self.pages.ready_ns(pages, now_ns, burst=burst)
+            if free_ns > ready:  # noqa: PLR1730
+                ready = free_ns
         return ready
 
     def may_burst(self, pages: int, now_ns: int) -> bool:

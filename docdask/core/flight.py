@@ -79,7 +79,8 @@ class Flight:
     def take(self) -> None:
         """One call goes out."""
         self.now += 1
-        self._peak = max(self._peak, self.now)
+        if self.now > self._peak:  # noqa: PLR1730 - for each call, and twice as fast as max()
+            self._peak = self.now
         self._overload.sent()
 
     def free(self) -> None:

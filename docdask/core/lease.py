@@ -162,12 +162,15 @@ class Workers:
             return worker
         return None
 
-    def expiry_ns(self) -> int | None:
-        """When the first worker that holds or waits will have been silent for a lease."""
+    def expiry_ns(self, before_ns: int) -> int:
+        """When the first worker that holds or waits will have been silent for a lease, if that is before ``before_ns``."""
+        lease_ns = self.lease_ns
         for worker in self._workers.values():
+            if worker.seen_ns + lease_ns >= before_ns:  # so will be those after it
+                break
             if worker.permits:
-                return worker.seen_ns + self.lease_ns
-        return None
+                return worker.seen_ns + lease_ns
+        return before_ns
 
     def forgive(self, now_ns: int) -> None:
         """Count everybody as just seen: it was the listener that was away."""

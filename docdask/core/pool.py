@@ -379,11 +379,11 @@ class Pool:
         return room if other == "fits" else other
 
     def _ask_to_wake(self, wake_ns: int, out: list[Instruction]) -> None:
-        expiry_ns = self.workers.expiry_ns()
-        if expiry_ns is not None:
-            wake_ns = min(wake_ns, expiry_ns)
         for endpoint in self.limits.endpoints.values():
-            wake_ns = min(wake_ns, endpoint.silent_ns())
+            silent_ns = endpoint.silent_ns()
+            if silent_ns < wake_ns:
+                wake_ns = silent_ns
+        wake_ns = self.workers.expiry_ns(min(wake_ns, self._wake_ns))
         if wake_ns < self._wake_ns:
             self._wake_ns = wake_ns
             out.append(WakeAt(self.name, wake_ns))

@@ -26,13 +26,14 @@ def test_a_sign_of_life_moves_the_end_of_the_lease():
     workers.seen("a", 0).permits["p"] = permit("a")
     workers.seen("b", SECOND).permits["p"] = permit("b")
     workers.seen("a", 2 * SECOND)
-    assert workers.expiry_ns() == 31 * SECOND
+    assert workers.expiry_ns(60 * SECOND) == 31 * SECOND
+    assert workers.expiry_ns(20 * SECOND) == 20 * SECOND
 
 
 def test_workers_with_nothing_to_lose_need_no_timer():
     workers = Workers(30 * SECOND)
     workers.seen("a", 0)
-    assert workers.expiry_ns() is None
+    assert workers.expiry_ns(60 * SECOND) == 60 * SECOND
 
 
 def test_a_lost_worker_stays_lost_until_it_joins():
