@@ -122,24 +122,24 @@ class Calls(Desk):
         if len(units) > 1 and self.packing.off:
             await self._all([(unit,) for unit in units])
             return
+        refused: ServiceError | None = None
         async with self.room.for_bytes(sum(unit.size_bytes for unit in units)):
             self.check_stop()
             payload = await asyncio.to_thread(payloads.build, self.job, self.processor, units)
             for unit, error in payload.refused:
                 await self.set_aside(unit, error)
-            if not payload.units:
-                return
-            refused = await self._sent(payload)
-        if refused is None:
-            if payload.pack is not None and pack_id([unit.unit_id for unit in units]) in self.job.checks:
-                await self._check_packing(payload)
-        elif len(payload.units) > 1:
+            if payload.units:
+                refused = await self._sent(payload)
+        more: list[tuple[Unit, ...]] = [(unit,) for unit in payload.alone]
+        if refused is not None and len(payload.units) > 1:
             middle = len(payload.units) // 2
-            await self._all([payload.units[:middle], payload.units[middle:]])
-        else:
-            await self.set_aside(
-                payload.units[0], DocumentError(refused.kind, refused.message, refused.remedy)
-            )
+            more += [payload.units[:middle], payload.units[middle:]]
+        elif refused is not None:
+            reason = DocumentError(refused.kind, refused.message, refused.remedy)
+            await self.set_aside(payload.units[0], reason)
+        elif payload.pack is not None and pack_id([unit.unit_id for unit in units]) in self.job.checks:
+            await self._check_packing(payload)
+        await self._all(more)
 
     async def _all(self, requests: Sequence[tuple[Unit, ...]]) -> None:
         await asyncio.gather(*(self._request(units) for units in requests))

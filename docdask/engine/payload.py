@@ -1,13 +1,14 @@
 """What one request sends: a file as it is, pages cut out of it, or several small documents joined into one.
 
 Rules: files are read when the request's turn has come, and checked against what was planned; PDFs are opened in the
-sandbox only; a document that can't be read or joined is told with its reason, and the others of its pack go on without it.
+sandbox only; a document that can't be read is told with its reason, one that can't be joined goes alone, and the others of
+their pack go on without them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from docdask import sandbox
@@ -37,8 +38,10 @@ class Payload:
     first_page: int = 1
     """Page of the document that the file's page 1 is."""
     pack: PackMap | None = None
-    refused: tuple[tuple[Unit, DocumentError], ...] = field(default=())
+    refused: tuple[tuple[Unit, DocumentError], ...] = ()
     """Units that could not be read, with the reason."""
+    alone: tuple[Unit, ...] = ()
+    """Units that could be read and not be joined: the service may read what qpdf can't copy."""
 
     @property
     def pages(self) -> int:
@@ -103,19 +106,24 @@ def _single(
 def _joined(
     job: Job, read: list[tuple[Unit, bytes, str]], refused: list[tuple[Unit, DocumentError]]
 ) -> Payload:
-    content, facts = joining.join(
-        [(content, mime_type) for _, content, mime_type in read], limits=Limits(**job.limits)
-    )
-    whole = []
+    parts = [(content, mime_type) for _, content, mime_type in read]
+    try:
+        content, facts = joining.join(parts, limits=Limits(**job.limits))
+    except (
+        DocumentError
+    ):  # too slow or too large together; one of them may be to blame, and nobody knows which
+        return Payload((), b"", "", refused=tuple(refused), alone=tuple(unit for unit, _, _ in read))
+    alone, whole = [], []
     for (unit, _, _), told in zip(read, facts, strict=True):
         if isinstance(told, DocumentError):
-            refused.append((unit, told))
+            alone.append(unit)
         else:
             whole.append((unit, told))
+    rest = {"refused": tuple(refused), "alone": tuple(alone)}
     if not whole:
-        return Payload((), b"", "", refused=tuple(refused))
+        return Payload((), b"", "", **rest)
     pack = PackMap.of([unit.unit_id for unit, _ in whole], [told for _, told in whole])
-    return Payload(tuple(unit for unit, _ in whole), content, _PDF, pack=pack, refused=tuple(refused))
+    return Payload(tuple(unit for unit, _ in whole), content, _PDF, pack=pack, **rest)
 
 
 def documents(payload: Payload, answer: bytes, limits: dict[str, Any]) -> dict[str, bytes]:

@@ -137,7 +137,7 @@ def test_small_documents_share_requests_and_give_the_same_tables(pile, reading):
     single = run(pile, to="single", processor="ocr", options={"pack": False})
     assert books(emulator)[0] == 2 * pages
     assert books(emulator)[1] - calls == 20, "a letter a request; the one that is there twice goes once"
-    for name in ("pages", "lines", "paragraphs"):
+    for name in ("pages", "lines", "entities"):
         one, other = (
             found.frame(name).sort_values([*found.frame(name).columns[:3]]) for found in (packed, single)
         )
