@@ -20,6 +20,7 @@ import docdask
 from docdask.errors import DocdaskError, UsageError
 from docdask.initialising.command import init_command
 from docdask.leaving import leave_after
+from docdask.monitor.ledger_command import ledger_command
 from docdask.sim.command import replay_command, simulate_command
 
 if TYPE_CHECKING:
@@ -498,6 +499,7 @@ def debug_cluster(stop: bool) -> None:
 cli.add_command(init_command)
 cli.add_command(simulate_command)
 debug.add_command(replay_command)
+debug.add_command(ledger_command)
 
 
 if __name__ == "__main__":

@@ -128,15 +128,24 @@ class Summing:
     def add(self, records: Iterable[Record]) -> None:
         """Take in records."""
         units, after = self._units, _AFTER
-        count, fences, epoch = 0, self._fence, self._epoch
+        count, top, epoch = self._records, self._fence, self._epoch
+        record = None
         for record in records:
+            if not count:
+                self._first_utc_ns = record.at_utc_ns
             count += 1
             kind, fence = record.kind, record.fence
-            fences = max(fences, fence)
-            epoch = max(epoch, record.epoch)
+            if fence > top:  # noqa: PLR1730 - hot
+                top = fence
+            if record.epoch > epoch:  # noqa: PLR1730 - hot
+                epoch = record.epoch
             key = hash(record.unit)
-            if kind != "stored":
-                self._bill(record, key)
+            if kind == "intent":
+                self._begin(record, key)
+            elif kind in _ENDS:
+                self._end(record, key)
+            elif kind == "lost":
+                self._of_endpoint(record.endpoint).lost += 1
             known = units.get(key, _NEW)
             newest, state = known >> _BITS, known & _MASK
             if fence + 1 < newest and kind != "stored":
@@ -146,44 +155,36 @@ class Summing:
                 self._ignored += 1
                 units.setdefault(key, known)
                 continue
-            units[key] = max(newest, fence + 1) << _BITS | target
+            units[key] = (fence + 1 if fence + 1 > newest else newest) << _BITS | target  # noqa: FURB136 - hot
             if target == _OPERATING or (state == _OPERATING and self._operations):
                 self._operating(record, operating=target == _OPERATING)
-        if count:
-            self._ends(count, record, fences, epoch)
+        if record is not None:
+            self._records, self._fence, self._epoch = count, top, epoch
+            self._sequence, self._last_utc_ns = record.sequence, record.at_utc_ns
 
-    def _ends(self, count: int, last: Record, fence: int, epoch: int) -> None:
-        if not self._records:
-            self._first_utc_ns = last.at_utc_ns
-        self._records += count
-        self._sequence, self._fence, self._epoch = last.sequence, fence, epoch
-        self._last_utc_ns = last.at_utc_ns
+    def _begin(self, record: Record, key: int) -> None:
+        """A call goes out: what it may cost is at risk."""
+        fence = record.fence
+        run = (record.semaphore, record.run)
+        self._open[key, fence] = record.pages, record.micros, run
+        self._of_endpoint(record.endpoint).calls += 1
+        if self._since_utc_ns is not None and record.at_utc_ns >= self._since_utc_ns:
+            self._recent.append(record)
 
-    def _bill(self, record: Record, key: int) -> None:
-        """Move money, as :meth:`docdask.core.ledger.Ledger.apply` does, and count what endpoints said."""
-        kind = record.kind
-        if kind == "intent":
-            run = (record.semaphore, record.run)
-            self._open[key, record.fence] = record.pages, record.micros, run
-            self._of_endpoint(record.endpoint).calls += 1
-            if self._since_utc_ns is not None and record.at_utc_ns >= self._since_utc_ns:
-                self._recent.append(record)
+    def _end(self, record: Record, key: int) -> None:
+        """Its end is known: what it cost is billed, as :meth:`docdask.core.ledger.Ledger.apply` does it."""
+        found = self._open.pop((key, record.fence), None)
+        if found is None:
             return
-        if kind in _ENDS:
-            found = self._open.pop((key, record.fence), None)
-            if found is None:
-                return
-            purse = self._of_run(found[2])
-            purse.pages_billed += record.pages
-            purse.micros_billed += record.micros
-            answers = self._of_endpoint(record.endpoint)
-            answers.pages_billed += record.pages
-            answers.micros_billed += record.micros
-        elif kind != "lost":
-            return
+        purse, answers = self._of_run(found[2]), self._of_endpoint(record.endpoint)
+        purse.pages_billed += record.pages
+        purse.micros_billed += record.micros
+        answers.pages_billed += record.pages
+        answers.micros_billed += record.micros
+        if record.kind == "answered":
+            answers.answered += 1
         else:
-            answers = self._of_endpoint(record.endpoint)
-        setattr(answers, kind, getattr(answers, kind) + 1)
+            setattr(answers, record.kind, getattr(answers, record.kind) + 1)
 
     def _of_endpoint(self, name: str) -> Answers:
         answers = self._endpoints.get(name)

@@ -13,9 +13,10 @@ What stands in a segment, and how torn, missing and repeated ones are told, is i
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from docdask.core.ledger import Record
@@ -74,7 +75,7 @@ def summed(url: str, since_utc_ns: int | None = None) -> tuple[Summing, Faults]:
     return summing, faults
 
 
-def records(url: str, faults: Faults | None = None) -> Iterator[Record]:
+def records(url: str, faults: Faults | None = None, *, of: Sequence[str] = ()) -> Iterator[Record]:
     """Records of the ledger at ``url`` one by one, in the order of their numbers, each once.
 
     Parameters
@@ -82,7 +83,9 @@ def records(url: str, faults: Faults | None = None) -> Iterator[Record]:
     url
         Run directory.
     faults
-        Takes what was wrong with the segments.
+        Takes what was wrong with the segments; says nothing useful with ``of``.
+    of
+        Only those of units that begin like one of these: many times as fast, as blocks without them are passed over.
 
     Raises
     ------
@@ -96,16 +99,35 @@ def records(url: str, faults: Faults | None = None) -> Iterator[Record]:
         if name.endswith(".jsonl"):
             numbered = _NUMBERED.fullmatch(name)
             series.setdefault(numbered[1] if numbered else name, []).append(name)
-    return stream_segments(
-        [_segments(fs, folder, names) for names in series.values()], Faults() if faults is None else faults
+    needles = [json.dumps(unit, ensure_ascii=False)[:-1].encode() for unit in of]
+    found = stream_segments(
+        [_segments(fs, folder, names, needles) for names in series.values()],
+        Faults() if faults is None else faults,
     )
+    return (record for record in found if record.unit.startswith(tuple(of))) if of else found
 
 
-def _segments(fs: Any, folder: str, names: list[str]) -> Iterator[Segment]:
-    """Content of segments, in blocks of whole lines."""
+def exists(url: str) -> bool:
+    """Whether the run directory at ``url`` has a ledger.
+
+    Raises
+    ------
+    StorageError
+        If the storage refuses.
+    """
+    fs, root = files.filesystem(url)
+    return any(name.endswith(".jsonl") for name in files.names(fs, f"{root}/{FOLDER}"))
+
+
+def _segments(fs: Any, folder: str, names: list[str], needles: list[bytes]) -> Iterator[Segment]:
+    """Content of segments, in blocks of whole lines: those with one of the needles, if there are any."""
+
+    def wanted(block: bytes) -> bool:
+        return not needles or any(needle in block for needle in needles)
+
     if files.is_local(fs):
         for name in names:
-            yield name, _blocks(f"{folder}/{name}")
+            yield name, filter(wanted, _blocks(f"{folder}/{name}"))
         return
     for at in range(0, len(names), _OBJECTS):
         some = names[at : at + _OBJECTS]
@@ -113,7 +135,7 @@ def _segments(fs: Any, folder: str, names: list[str]) -> Iterator[Segment]:
         with files.storage_errors(paths[0], local=False):
             found = fs.cat(paths)
         for name, path in zip(some, paths, strict=True):
-            yield name, (found[path],)
+            yield name, filter(wanted, (found[path],))
 
 
 def _blocks(path: str) -> Iterator[bytes]:

@@ -1,0 +1,28 @@
+"""The command ``docdask debug ledger``: arguments to :mod:`docdask.monitor.story`, which is imported when it is asked for."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("ledger")
+@click.argument("run_", metavar="RUN")
+@click.argument("unit", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def ledger_command(run_: str, unit: str | None, as_json: bool) -> None:
+    """Tell what the ledger of RUN comes to, or the story of UNIT.
+
+    UNIT is the beginning of a unit's id, or a document's name or id.
+    """
+    import json
+
+    from docdask.monitor.story import stories, totals_dict, totals_of, totals_text
+
+    if unit is None:
+        found = totals_of(run_)
+        click.echo(json.dumps(totals_dict(found)) if as_json else totals_text(run_, found))
+        return
+    told = stories(run_, unit)
+    click.echo(
+        json.dumps({"units": [one.to_dict() for one in told]}) if as_json else "\n\n".join(map(str, told))
+    )
