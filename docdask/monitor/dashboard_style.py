@@ -67,9 +67,9 @@ h2 { font-size: 14px; font-weight: 600; margin: 0 0 8px }
 h2 small { font-weight: 400; color: var(--dd-muted); font-size: 12px; margin-left: .6em }
 p { margin: 6px 0 0; color: var(--dd-muted) }
 p.none { font-size: 15px; padding: 18px 4px; margin: 0 }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 10px }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: 10px }
 .figures div { background: var(--dd-paper); border: 1px solid var(--dd-grid); border-radius: 8px; padding: 8px 12px; min-width: 0 }
-.figures b { display: block; font-size: 22px; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums }
+.figures b { display: block; font-size: 20px; line-height: 1.3; white-space: nowrap; font-weight: 600; font-variant-numeric: tabular-nums }
 .figures span { color: var(--dd-muted); font-size: 12px }
 table { border-collapse: collapse; width: 100% }
 th { text-align: left; font-weight: 400; font-size: 12px; color: var(--dd-muted); padding: 0 24px 4px 0; white-space: nowrap }
@@ -91,9 +91,11 @@ td.plain { white-space: nowrap; width: 1% }
 .key { width: 26px; height: 8px; margin-right: .5em; fill: none; stroke-width: 2.5 }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 12px; min-height: 1.4em } .legend span { overflow-wrap: anywhere }
 @media (max-width: 700px) {
-  thead { display: none } table, tbody, tr, td { display: block } tr { border-top: 1px solid var(--dd-grid); padding: 6px 0 }
-  td, td.name, td.plain { border: none; padding: 2px 0; width: auto } td[data-label]::before { content: attr(data-label); color: var(--dd-muted); font-size: 12px; display: block }
-  td.plain[data-label]::before { display: inline-block; min-width: 8em }
+  thead { display: none } table, tbody, td { display: block }
+  tr { display: grid; grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); gap: 4px 18px; border-top: 1px solid var(--dd-grid);
+    padding: 8px 0 }
+  td, td.name, td.plain { border: none; padding: 0; width: auto } td.name { grid-column: 1 / -1 }
+  td[data-label]::before { content: attr(data-label); color: var(--dd-muted); font-size: 12px; display: block }
 }
 """
 
