@@ -79,6 +79,24 @@ class BatchRequest:
     priority: str = "normal"
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def sent(self) -> list[BatchFile]:
+        """Files that are sent: of several with one content, or of one place, the first."""
+        found: dict[Any, BatchFile] = {}
+        for one in self.files:
+            found.setdefault(one.uri or (one.sha256, one.mime_type), one)
+        return list(found.values())
+
+    @property
+    def pages(self) -> int:
+        """Pages that are sent, and reserved."""
+        return sum(one.pages for one in self.sent)
+
+    @property
+    def cost_micros(self) -> int:
+        """Micro-dollars that they cost if all of them succeed."""
+        return sum(one.cost_micros for one in self.sent)
+
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
@@ -249,8 +267,10 @@ class _Batch:
         except ServiceError as error:
             name = await self._search(place, since_s, ()) if error.verdict == "lost" else ""
             if not name:
+                # Looked for and not there: it failed, and nothing was billed.
+                verdict = "transient" if error.verdict == "lost" else error.verdict
                 permit.report(
-                    error.verdict, after_s=error.after_s, limit=error.limit, pages_billed=0, micros_billed=0, code=error.code
+                    verdict, after_s=error.after_s, limit=error.limit, pages_billed=0, micros_billed=0, code=error.code
                 )  # fmt: skip
                 raise
         except UsageError:
