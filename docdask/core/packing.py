@@ -28,11 +28,16 @@ _PAGE_BYTES = 2_000
 _FILE_BYTES = 10_000
 #: Bytes a pixel may take that is stored without loss: three, and a thousandth for what compression can't help.
 _PIXEL_BYTES = 3.01
+#: How many times as large a file may become that is stored without loss: JPEG and WebP compress by leaving out. A JPEG goes in
+#: as it is, and so do most PNGs; a TIFF may have JPEGs inside.
+_GROWTH = {
+    "application/pdf": 1, "image/jpeg": 1, "image/bmp": 1, "image/png": 2, "image/gif": 4, "image/tiff": 16, "image/webp": 32,
+}  # fmt: skip
+#: Types whose frames after the first may hold differences only.
+_ANIMATED = frozenset({"image/gif", "image/webp", "image/png"})
 #: A document on its shelf is one integer, size and index: sorting a million is fast, and nothing for the garbage collector.
 _INDEX_BITS = 48
 _INDEX = (1 << _INDEX_BITS) - 1
-#: Types whose bytes are taken into a PDF as they are.
-_VERBATIM = frozenset({"application/pdf", "image/jpeg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +72,20 @@ def family_of(mime_type: str, pages: int, text_pages: int) -> str:
 
 
 def joined_bytes(mime_type: str, size_bytes: int, pages: int, pixels: int = 0) -> int:
-    """Bytes that a document adds to a joined file at most.
+    """Bytes that a document adds to a joined file, rarely more.
 
     Parameters
     ----------
     mime_type, size_bytes, pages
         Of the file.
     pixels
-        Of its largest page, for images: what is not JPEG may have to be stored anew, and without loss takes up to three
-        bytes a pixel (most take far less).
+        Of its largest page, for images; 0 if they are not known.
     """
-    own = size_bytes if mime_type in _VERBATIM else max(size_bytes, int(pages * pixels * _PIXEL_BYTES))
+    growth = _GROWTH.get(mime_type, max(_GROWTH.values()))
+    own = size_bytes * growth
+    if growth > 1 and pixels:
+        stored = int(pages * pixels * _PIXEL_BYTES)
+        own = stored if pages > 1 and mime_type in _ANIMATED else max(size_bytes, min(own, stored))
     return own + pages * _PAGE_BYTES + _FILE_BYTES
 
 

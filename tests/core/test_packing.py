@@ -167,8 +167,23 @@ def test_families_keep_apart_what_a_service_may_treat_differently():
     assert {family_of(m, 1, t) for m in ("application/pdf", "image/png") for t in (0, 1)} == set(FAMILIES)
 
 
-def test_bytes_are_planned_for_the_worst_that_storing_without_loss_may_take():
-    assert 500_000 < joined_bytes("application/pdf", 500_000, 2) < 520_000
-    assert 500_000 < joined_bytes("image/jpeg", 500_000, 1, 12_000_000) < 520_000
-    assert joined_bytes("image/webp", 500_000, 2, 12_000_000) > 2 * 3 * 12_000_000
-    assert joined_bytes("image/bmp", 9_000_000, 1, 1000) > 9_000_000
+class TestBytes:
+    """What a document adds to a joined file."""
+
+    @pytest.mark.parametrize("kind", ["application/pdf", "image/jpeg", "image/bmp"])
+    def test_what_goes_in_as_it_is_keeps_its_size(self, kind):
+        assert 500_000 < joined_bytes(kind, 500_000, 2, 12_000_000) < 520_000
+
+    def test_what_is_stored_anew_takes_three_bytes_a_pixel_at_most(self):
+        assert joined_bytes("image/webp", 500_000, 1, 1_000_000) < 3_100_000
+        assert joined_bytes("image/webp", 500_000, 1, 100_000_000) == joined_bytes("image/webp", 500_000, 1)
+        assert joined_bytes("image/png", 9_000_000, 1, 10) > 9_000_000
+
+    def test_a_fax_stays_small(self):
+        assert joined_bytes("image/tiff", 60_000, 3, 3_900_000) < 1_000_000
+
+    def test_frames_that_hold_differences_count_as_whole_pictures(self):
+        assert joined_bytes("image/gif", 50_000, 20, 1_000_000) > 20 * 3_000_000
+
+    def test_an_unknown_type_is_taken_for_the_worst(self):
+        assert joined_bytes("image/new", 1000, 1) >= joined_bytes("image/webp", 1000, 1)

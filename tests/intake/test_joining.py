@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from image_making import STORED, cases, drawn, saved, turned
 from PIL import Image, ImageOps
 
+from docdask.core.packing import joined_bytes
 from docdask.core.unpacking import PageImage
 from docdask.errors import DocumentError
 from docdask.intake import assembling
@@ -238,6 +239,13 @@ class TestJoin:
         wanted = np.asarray(drawn().convert("L"), dtype=np.int16)
         assert page.shape == wanted.shape
         assert np.abs(page - wanted).mean() < 2
+
+    @pytest.mark.parametrize("name", IMAGES)
+    def test_it_grows_no_more_than_packing_plans_for(self, name):
+        data, mime_type, pages = IMAGES[name]
+        content, ((*facts,),) = assembling.join([mime_type], data, limits=Limits())
+        pixels = max(fact.width * fact.height for fact in facts)
+        assert len(content) <= joined_bytes(mime_type, len(data), pages, pixels)
 
     def test_sides_stay_within_what_readers_take(self):
         small, wide = Image.new("L", (1, 2), 255), Image.new("L", (60_000, 3), 255)

@@ -160,16 +160,12 @@ def test_two_hundred_documents_read_the_same_in_packs(service, tmp_path):
             documents.append((path.name, content, content_type.sniff(content)))
     documents = documents[:200]
     assert len(documents) == 200
-    pages = [len(join([(content, kind)])[1][0]) for _, content, kind in documents]
-    items = [
-        Packable(
-            n,
-            pages[n],
-            joined_bytes(kind, len(content), pages[n], 9_000_000),
-            family_of(kind, pages[n], pages[n]),
-        )
-        for n, (_, content, kind) in enumerate(documents)
-    ]
+    items = []
+    for index, (_, content, kind) in enumerate(documents):
+        (pages,) = join([(content, kind)])[1]
+        pixels = max((page.width * page.height for page in pages if page), default=0)
+        size = joined_bytes(kind, len(content), len(pages), pixels)
+        items.append(Packable(index, len(pages), size, family_of(kind, len(pages), len(pages))))
     found = packs(items, pages_most=30, bytes_most=DEFAULT_BOOK.limit("online_bytes"))
     assert len(found) < len(documents) / 8
     for pack in found:
