@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("overhead", "speedup", "plan_sample", "scan", "corpus", "quality")
+ALL = ("overhead", "speedup", "plan_sample", "plan_million", "scan", "corpus", "quality")
 
 for name in sys.argv[1:] or ALL:
     print(f"# {name}\n", flush=True)

@@ -74,7 +74,7 @@ def online_bounds(traffic: Traffic, latency: Latency, open_calls: int = OPEN_CAL
     waiting_s = sum(count * answer_s(length, latency) for length, count in traffic.calls.items())
     found = [
         Bound("in flight", waiting_s / open_calls, f"calls in flight ({open_calls} at a time)"),
-        Bound("answers", _last_s(traffic, latency), f"answers: {_longest(traffic, latency)}"),
+        Bound("answers", _last_s(traffic, latency), f"the service: {_longest(traffic, latency)}"),
     ]
     if calls > room.requests_minute:  # fewer go at once
         text = f"{room.requests_minute:,} requests/min, {room.whose}"
@@ -116,7 +116,8 @@ def _last_s(traffic: Traffic, latency: Latency) -> float:
 
 def _longest(traffic: Traffic, latency: Latency) -> str:
     pages = max(traffic.calls)
-    return f"one of {pages} pages takes about {answer_s(pages, latency):.0f} s"
+    word = "page" if pages == 1 else "pages"
+    return f"a call of {pages} {word} takes it about {answer_s(pages, latency):.1f} s"
 
 
 def batch_s(operations: Iterable[int], slots: int, latency: Latency) -> float:

@@ -101,7 +101,9 @@ def _routes(s: dict[str, Any]) -> Facts:
 
 
 def _alternatives(s: dict[str, Any]) -> list[str]:
-    rows = s["alternatives"]
+    routed, *others = s["alternatives"]
+    same = (routed["cost_usd"], routed["documents"])
+    rows = [routed, *(row for row in others if (row["cost_usd"], row["documents"]) != same)]
     if len(rows) < 2:
         return []
     whole = max(row["documents"] for row in rows)
@@ -124,4 +126,6 @@ def _worker_time(s: dict[str, Any]) -> str:
     work_s = s["expected_work_s"]
     if work_s < 1:
         return ""
-    return f"{duration(work_s)} in all, on {counted(s['workers'], 'worker')} ({s['worker_hours']:,.2f} worker-hours)"
+    hours = f" ({s['worker_hours']:,.2f} worker-hours)" if s["worker_hours"] >= 0.05 else ""
+    known = f"; {s['speed_note']}" if "offline" in s["lanes"] else ""
+    return f"{duration(work_s)} in all, on {counted(s['workers'], 'worker')}{hours}{known}"
