@@ -508,3 +508,14 @@ def test_answers_of_one_length_are_half_base():
 
     assert fit([(10, 4.0)] * 5) == (2.0, 0.2)
     assert fit([(1, 5.0), (10, 1.0)])[1] == 0.0  # longer calls that were faster: pages cost nothing
+
+
+def test_the_documentation_names_every_key_of_the_summary(tmp_path):
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / "docs" / "plan.md").read_text(encoding="utf-8")
+    summary = plan(run(tmp_path / "run", [row("a"), row("b", text_pages=1)]), configuration())
+    assert [key for key in summary if f"`{key}`" not in text and key != "run"] == []
+    for key in ("lanes", "checks", "escalation"):
+        inner = next(iter(summary[key].values())) if key == "lanes" else summary[key]
+        assert [name for name in inner if f"`{name}`" not in text] == []
