@@ -42,6 +42,8 @@ class Settings:
     """Of the Dask dashboard; another is taken when it is in use."""
     priority: str = "normal"
     """How urgent calls of a paid run are beside those of other runs: ``interactive``, ``normal`` or ``bulk``."""
+    record: str = ""
+    """File in which the local cluster's governor records what it is told and answers, for ``docdask debug replay``."""
     state: str = ""
     """Folder for what outlives a run on this machine: the local cluster's address, calibrations. Empty: the
     platform's state folder (``$XDG_STATE_HOME/docdask``)."""

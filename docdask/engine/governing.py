@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from docdask._version import __version__
@@ -31,6 +32,7 @@ from docdask.core.spec import SECOND_NS, SemaphoreSpec
 from docdask.engine.clock import Clock
 from docdask.engine.ledgers import Ledger, Ledgers
 from docdask.engine.protocol import ASK, HELLO, STREAM, TELL, send_now
+from docdask.engine.recording import Recorder
 from docdask.engine.usage import Keeper, Saved, UsageFiles
 from docdask.errors import StorageError, UsageError, sentence
 from docdask.store.ledger import totals
@@ -59,9 +61,13 @@ class GovernorShell:
         Stamps events.
     usage
         Where what was used lately is kept over restarts; None: nowhere.
+    record
+        File for an event log; None: none.
     """
 
-    def __init__(self, scheduler: Any, clock: Clock, usage: UsageFiles | None = None) -> None:
+    def __init__(
+        self, scheduler: Any, clock: Clock, usage: UsageFiles | None = None, record: Path | None = None
+    ) -> None:
         self.id = uuid.uuid4().hex
         """Tells this governor from the one before a restart."""
         self.clock = clock
@@ -69,6 +75,7 @@ class GovernorShell:
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
         self.ledgers = Ledgers(self._loop, durable=self._written, failed=self._failed)
+        self._recorder = None if record is None else Recorder(record, clock.utc_offset_ns)
         self._usage = None if usage is None else Keeper(usage, self.id, self._export)
         self._counted: dict[tuple[str, str, int], int] = {}  # semaphore, ledger, epoch: restored up to then
         self._specs: dict[str, set[SemaphoreSpec]] = {}  # every spec that was in force under a name
@@ -107,13 +114,18 @@ class GovernorShell:
         if self._usage is not None:
             await self._usage.close()
         await self.ledgers.close()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
     def handle(self, event: ev.Event) -> list[ins.Reject]:
         """Give an event to the governor and do what it says; returns what it rejected."""
         rejected = []
-        for instruction in self.governor.handle(event):
+        out = self.governor.handle(event)
+        if self._recorder is not None:
+            self._recorder(event, out)
+        for instruction in out:
             if isinstance(instruction, ins.Reject):
                 rejected.append(instruction)
             else:

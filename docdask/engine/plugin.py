@@ -29,6 +29,8 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
     state
         State folder of the machine that the scheduler is on: what was used in the last minute is kept there for the next
         governor; empty for nowhere.
+    record
+        File there, for an event log that ``docdask debug replay`` reads; empty for none.
 
     Raises
     ------
@@ -39,9 +41,10 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
     name = PLUGIN
     idempotent = True
 
-    def __init__(self, ledger: str = "", *, state: str = "") -> None:
+    def __init__(self, ledger: str = "", *, state: str = "", record: str = "") -> None:
         self.ledger = ledger
         self.state = state
+        self.record = record
 
     async def start(self, scheduler: Any) -> None:
         """Start the governor, unless this scheduler has one: two clients may ask at the same moment."""
@@ -49,7 +52,8 @@ class GovernorPlugin(SchedulerPlugin):  # type: ignore[misc]
         if PLUGIN in scheduler.extensions:
             return
         usage = UsageFiles(Path(self.state)) if self.state else None
-        shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock(), usage)
+        record = Path(self.record) if self.record else None
+        shell = scheduler.extensions[PLUGIN] = GovernorShell(scheduler, Clock(), usage, record)
         invite(scheduler)
         try:
             await shell.open(self.ledger)

@@ -2,7 +2,8 @@
 
 The run directory of the ledger is given after it (``--ledger URL``) or in ``DOCDASK_LEDGER``. What was used in the last
 minute is kept in the state folder of the user who runs the scheduler (``DOCDASK_STATE``). On a worker it does nothing:
-workers shake hands when they first ask for a permit.
+workers shake hands when they first ask for a permit. ``--record FILE`` or ``DOCDASK_RECORD`` records what the governor is
+told and answers.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--ledger", default="", envvar="DOCDASK_LEDGER", help="Run directory whose ledger is read and written."
 )
-async def dask_setup(server: Any, ledger: str) -> None:
+@click.option(
+    "--record", default="", envvar="DOCDASK_RECORD", help="File for an event log, for docdask debug replay."
+)
+async def dask_setup(server: Any, ledger: str, record: str) -> None:
     """Put the governor on the scheduler."""
     from distributed import Scheduler
 
     from docdask.engine.plugin import GovernorPlugin
 
     if isinstance(server, Scheduler):
-        plugin = GovernorPlugin(ledger, state=_state())
+        plugin = GovernorPlugin(ledger, state=_state(), record=record)
         await server.register_scheduler_plugin(plugin, name=plugin.name, idempotent=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import threading
 
 import pytest
@@ -18,6 +19,7 @@ from docdask.engine import ledgers
 from docdask.engine.binding import agent_of
 from docdask.engine.protocol import PLUGIN, STREAM
 from docdask.errors import ClusterError, PermitRefused, StorageError, UsageError
+from docdask.sim.eventlog import replay
 from docdask.store.ledger import LocalWriter, read_ledger, totals
 
 SECOND = 10**9
@@ -28,7 +30,7 @@ def spec(*, ledger: bool = False, in_flight: int | None = None, requests: int | 
     return SemaphoreSpec((endpoint,), period_ns=SECOND, ledger=ledger)
 
 
-def cluster(body, *, ledger: str | None = "", workers: int = 1):
+def cluster(body, *, ledger: str | None = "", workers: int = 1, record: str = ""):
     """Run ``body(cluster, client)`` on a cluster in this process, with a governor unless ``ledger`` is None."""
 
     async def go():
@@ -40,7 +42,7 @@ def cluster(body, *, ledger: str | None = "", workers: int = 1):
             Client(made, asynchronous=True) as client,
         ):  # fmt: skip
             if ledger is not None:
-                await client.register_plugin(GovernorPlugin(ledger))
+                await client.register_plugin(GovernorPlugin(ledger, record=record))
             await asyncio.wait_for(body(made, client), 60)
 
     asyncio.run(go())
@@ -434,3 +436,41 @@ def test_a_ledger_on_object_storage_is_kept_in_numbered_objects():
     assert reading.whole
     assert fold(reading.records).pages_billed == 4
     assert totals("memory://bucket/run").pages_billed == 4
+
+
+def test_what_is_recorded_on_a_real_scheduler_replays_to_the_same_instructions(tmp_path):
+    log = tmp_path / "events.jsonl.gz"
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True, requests=20, in_flight=4))
+        await semaphore.open_run("june", ledger=str(tmp_path / "run"), budget=BudgetSpec(pages=60))
+        await asyncio.gather(*(spend(semaphore, "june", 5) for _ in range(5)))
+        await semaphore.note("june", "unit-1", 1, "operation", code="operations/1")
+        async with semaphore.permit(run="june") as permit:
+            permit.report("quota", after_s=0.05)
+        await semaphore.configure(requests=30, in_flight=4)
+        await spend(semaphore, "june", 2)
+        with pytest.raises(PermitRefused, match="budget"):
+            await semaphore.acquire(run="june", pages=50)
+        await semaphore.close_run("june")
+
+    for _ in range(2):  # the second governor goes on with the ledger of the first, in a log of its own
+        cluster(body, record=str(log))
+    for path in (log, tmp_path / "events-2.jsonl.gz"):
+        with gzip.open(path, "rt") as lines:
+            found = replay(lines)
+        assert found.difference is None, str(found.difference)
+        assert not found.torn
+        assert found.events > 60
+        assert found.instructions > 80
+
+
+def test_a_log_that_can_not_be_written_keeps_nobody_from_a_permit(tmp_path, caplog):
+    (tmp_path / "file").write_text("no folder")
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec())
+        await spend(semaphore, "", 3)
+
+    cluster(body, record=str(tmp_path / "file" / "events.jsonl"))
+    assert "can't be written, and ends here" in caplog.text

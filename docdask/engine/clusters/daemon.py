@@ -69,7 +69,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         )
     state = Path(arguments.state_file) if arguments.state_file else None
     # A worker that finds no governor calls nothing: it is there before the first client.
-    plugin = GovernorPlugin(state=arguments.state)
+    plugin = GovernorPlugin(state=arguments.state, record=arguments.record)
     await cluster.scheduler.register_scheduler_plugin(plugin, name=plugin.name, idempotent=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--idle-s", type=float, default=60.0)
     parser.add_argument("--state-file", default="")
     parser.add_argument("--state", default="")
+    parser.add_argument("--record", default="")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the driver
     _config()
     try:

@@ -195,6 +195,7 @@ def _start(settings: Settings, state: Path | None) -> ClusterFacts:
         f"--idle-s={settings.idle_s}",
         f"--state-file={state or ''}",
         f"--state={settings.state_folder}",
+        f"--record={settings.record and os.path.abspath(settings.record)}",  # noqa: PTH100 - an empty one stays empty
     ]
     log = settings.state_folder / "cluster.log"
     with log.open("ab") as errors:
