@@ -22,6 +22,7 @@ from docdask.errors import DocumentError
 from docdask.intake import content_type, problems
 from docdask.intake.image import BROKEN, check_size, opened
 from docdask.intake.limits import Limits
+from docdask.intake.pdf import clean
 from docdask.model import PageRange
 
 #: Services give pages of PDFs about 200 pixels an inch: so an image's page is rendered to its own pixels.
@@ -140,7 +141,11 @@ def _pdf(data: bytes, open_files: ExitStack) -> Any:
 
 
 def _corrupt(cause: Exception) -> DocumentError:
-    text = " ".join(str(cause).split())[:200] or type(cause).__name__
+    text = clean(cause)[:200] or type(cause).__name__
+    if "nested" in text or "nesting" in text:
+        return problems.error("deep-nesting")
+    if "oop" in text:
+        return problems.error("loop")
     return problems.error("corrupt", f"its pages can't be copied ({text})")
 
 

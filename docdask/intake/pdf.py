@@ -89,7 +89,7 @@ def _qpdf(data: bytes, password: str) -> Iterator[Any]:
         raise
     except Exception as cause:
         # PdfError, but of damaged files also RuntimeError, ValueError, KeyError, whatever C++ throws.
-        raise _QpdfFailed(_clean(cause)) from cause
+        raise _QpdfFailed(clean(cause)) from cause
 
 
 def _rebuild(data: bytes, password: str) -> bytes:
@@ -171,7 +171,7 @@ def _hopeless(data: bytes, password: str, cause: Exception) -> DocumentError:
     """Say as exactly as possible why neither library can use the file."""
     import pikepdf
 
-    text = _clean(cause)
+    text = clean(cause)
     if "deeply nested" in text or "nesting" in text:
         return problems.error("deep-nesting")
     if "oop detected" in text:
@@ -186,8 +186,8 @@ def _hopeless(data: bytes, password: str, cause: Exception) -> DocumentError:
     return problems.error("corrupt", f"it is damaged and can't be repaired ({text})")
 
 
-def _clean(cause: Exception) -> str:
-    """Take qpdf's message without the name of our stream."""
+def clean(cause: Exception) -> str:
+    """Take qpdf's message without the name of our stream, which is an address in memory."""
     text = " ".join(str(cause).split())
     return text.partition(">")[2].lstrip(": ") if text.startswith("stream <") else text
 
@@ -223,7 +223,7 @@ def _unprotected(data: bytes, password: str, document: Any, found: Findings) -> 
         clean = pypdfium2.PdfDocument(_rebuild(data, password))
     except (pikepdf.PasswordError, _QpdfFailed, pypdfium2.PdfiumError) as cause:
         raise problems.error(
-            "encrypted", f"it is encrypted and can't be decrypted: {_clean(cause)}"
+            "encrypted", f"it is encrypted and can't be decrypted: {clean(cause)}"
         ) from cause
     after, before = _loadable(clean), _loadable(document)
     if after == 0:
