@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from docdask.core import planner
 from docdask.core.advising import Advice, Case, Situation, advise
@@ -51,8 +52,8 @@ class Outlook:
     workers: int
     latency: Latency
     open_calls: int = OPEN_CALLS
-    first: bool = True
-    """Whether no earlier generation of the plan has packs."""
+    packs_before: int = 0
+    """Packs of earlier generations of the plan."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Route → share of its documents that a pilot has read badly offline."""
 
@@ -182,7 +183,8 @@ class Outlook:
     def _checks(self, till: Till) -> dict[str, Any]:
         """The first packs of a run on a real endpoint are also sent singly: what that costs."""
         found = {"requests": 0, "pages": 0, "micros": 0}
-        left = CHECKED_PACKS if self.first and self.configuration and not self.configuration.emulated else 0
+        assert self.configuration is not None
+        left = 0 if self.configuration.emulated else max(0, CHECKED_PACKS - self.packs_before)
         for part in self.parcels.partitions:
             if not left:
                 break
@@ -398,6 +400,19 @@ def simulated_s(
         )
     )
     return result.seconds * scale
+
+
+def planned_packs(run: RunDirectory) -> int:
+    """Packs of the generations that are planned already."""
+    found: set[tuple[int, int]] = set()
+    for generation in run.generations():
+        for batch in run.plan_batches(generation):
+            if "pack" in batch.schema.names:
+                shared = batch.filter(pc.is_valid(batch["pack"]))
+                found.update(zip(shared["partition"].to_pylist(), shared["pack"].to_pylist(), strict=True))
+            if len(found) >= CHECKED_PACKS:
+                return len(found)
+    return len(found)
 
 
 def planned_units(run: RunDirectory, configuration: Configuration) -> Iterator[tuple[Tariff, int]]:

@@ -74,7 +74,7 @@ class _Planner:
             self.speed,
             self.workers,
             latency,
-            first=generation == 0,
+            packs_before=forecasting.planned_packs(run) if self.configuration else 0,
             shares=escalating.shares(run, self.configuration) if self.configuration else {},
         )
         summary = {

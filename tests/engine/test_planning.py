@@ -353,6 +353,14 @@ def test_the_first_packs_are_also_sent_singly_where_it_costs_real_money(tmp_path
     assert plan(run(tmp_path / "emulated", rows), emulated)["cost_usd"] == pytest.approx(0.225)
 
 
+def test_a_pilot_of_one_pack_leaves_two_to_be_checked(tmp_path):
+    rows = [row(f"{n:03d}") for n in range(110)]
+    made = run(tmp_path / "run", rows)
+    configured = configuration(Route("rest", processor="ocr"), free_pages=0)
+    pilot = plan(made, configured, only=frozenset(entry["document_id"] for entry in rows[:20]))
+    assert (pilot["checks"]["requests"], plan(made, configured)["checks"]["requests"]) == (20, 60)
+
+
 def test_add_ons_are_priced_by_page(tmp_path):
     premium = {"ocrConfig": {"premiumFeatures": {"enableMathOcr": True}}}
     configured = configuration(
