@@ -38,7 +38,7 @@ class Refusal:
     """Why a document is set aside before anything is paid."""
 
     problem: str
-    """Short code, docs/problems.md."""
+    """Short code, docs/plan.md."""
     reason: str
     remedy: str
 
@@ -121,6 +121,12 @@ class Sender:
                 "no-quota",
                 f"the quota of online requests to {title} is 0",
                 "ask for a larger one, or use a processor in another location",
+            )
+        if wish == "batch" and not self.staged:
+            return Refusal(
+                "no-quota",
+                f"its route uses the batch lane, and {title} has no bucket for it, or a quota of 0 operations",
+                "name a bucket (staging), ask for a quota, or use the lane online",
             )
         if wish == "batch" and not batch:
             return Refusal(

@@ -299,7 +299,8 @@ def _refuse_sizes(
     pages, _ = counts(catalog)
     # Long documents may fit no lane whatever their size; the others are looked at when they are large.
     long = (pages[rows] > way.sender.whole("batch")) & (way.lane == "batch")
-    suspect = (sizes > least) | long | (not way.sender.online)
+    closed = not way.sender.online or (way.lane == "batch" and not way.sender.staged)
+    suspect = (sizes > least) | long | closed
     for row, size in zip(rows[suspect].tolist(), sizes[suspect].tolist(), strict=True):
         refusal = way.sender.misfit(names[types[row]], int(pages[row]), size, way.lane)
         if refusal is not None:

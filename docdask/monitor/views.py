@@ -100,7 +100,7 @@ class Plan:
     url: str
     """Run directory that keeps it."""
     summary: dict[str, Any] = field(repr=False)
-    """Counts, expected times and how they were found; docs/cli.md lists the keys."""
+    """Counts, expected times and how they were found; docs/plan.md lists the keys."""
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -394,6 +394,10 @@ def test_a_closed_quota_sends_documents_by_batch_or_sets_them_aside(tmp_path):
     made = run(tmp_path / "alone", rows)
     assert plan(made, alone)["new"] == 0
     assert {found["problem"] for found in planning.set_aside(made, ENGINE, alone)} == {"no-quota"}
+    no_batch = configuration(
+        Route("rest", processor="ocr", lane="batch"), limits={"batch_operations": 0}, staging="gs://b/p"
+    )
+    assert plan(run(tmp_path / "no-batch", rows), no_batch)["skipped"] == 2
 
 
 def test_operations_hold_as_many_files_as_one_may(tmp_path):

@@ -94,6 +94,18 @@ def test_long_documents_are_cut_into_calls():
     assert (result.done, result.calls, result.pages) == (3, 3 + 1 + 1, 47)
 
 
+def test_imageless_calls_take_twice_the_pages():
+    assert simulate(Scenario(pages(10, 60), imageless=True, **EXACT)).calls == 20
+    assert simulate(Scenario(pages(10, 60), **EXACT)).calls == 40
+
+
+def test_limits_are_overridden_by_name():
+    limits = {"online_requests.us.OCR_PROCESSOR": 600, "online_pages.OCR_PROCESSOR": 5}
+    result = simulate(Scenario(pages(600, 10), limits=limits, **EXACT))
+    assert result.calls == 1200
+    assert result.seconds == pytest.approx(120 + CALL_S, rel=0.02)
+
+
 def test_cost_follows_the_price_list():
     result = simulate(Scenario(pages(2000), requests=10_000, user_requests=10_000, **EXACT))
     assert result.cost_usd == pytest.approx(1000 * 0.0015)  # the first 1,000 pages of a month are free
