@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from docdask.tables import schema
+from docdask.tables.requests import COLUMNS
 
 START = datetime(2026, 5, 31, 14, 3, tzinfo=UTC)
 HOSTILE = [
@@ -95,6 +97,29 @@ def calls(docs, workers=4):
             "code": "OK" if row.outcome == "stored" else "TIMEOUT", "cost_usd": 0.0,
         })  # fmt: skip
     return frame(schema.CALLS, rows)
+
+
+def requests(docs, quota=120):
+    """A request a document, as the ledger of a run would tell: at the pace of the quota, some refused, one without an end."""
+    stored = docs[docs["outcome"] == "stored"]
+    rows = []
+    for i, row in enumerate(stored.itertuples()):
+        sent = START + timedelta(seconds=60 * i / quota)
+        group = ["us OCR_PROCESSOR", "us INVOICE_PROCESSOR"][i % 2]
+        outcome = "open" if i == len(stored) - 1 else "refused" if i % 7 == 3 else "answered"
+        rows.append((
+            f"{i:032x}", 1, "us/ocr", "online", "w-0", row.pages, 0.0015 * row.pages, outcome, "", sent, sent + timedelta(seconds=1),
+            group, quota, 60.0,
+        ))  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def paid(summary, pages, usd):
+    """The summary of a run that was paid for."""
+    return {
+        **summary, "billing": "EMULATED: nothing billed", "pages_paid": pages, "cost_usd": usd, "pages_at_risk": 12,
+        "cost_at_risk_usd": 0.018, "budget": {"pages": pages + 20, "usd": None},
+    }  # fmt: skip
 
 
 def invoices(docs):

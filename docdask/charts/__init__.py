@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from docdask.charts._confidence import confidence
     from docdask.charts._latency import latency
     from docdask.charts._outcomes import outcomes
+    from docdask.charts._quota_use import quota_use
     from docdask.charts._speedup import speedup
     from docdask.charts._throughput import throughput
     from docdask.charts._timeline import timeline
@@ -26,6 +27,7 @@ __all__ = [
     "confidence",
     "latency",
     "outcomes",
+    "quota_use",
     "save",
     "speedup",
     "style",

@@ -12,6 +12,7 @@ import pandas as pd
 from docdask.charts._confidence import confidence
 from docdask.charts._latency import latency
 from docdask.charts._outcomes import outcomes
+from docdask.charts._quota_use import quota_use
 from docdask.charts._speedup import speedup
 from docdask.charts._throughput import throughput
 from docdask.charts._timeline import timeline
@@ -30,6 +31,8 @@ class Chart:
     height_in: float
     tells: str
     """One sentence that says how to read it; the report prints it below."""
+    paid: bool = False
+    """Only runs through a paid service have something to draw."""
 
 
 CHARTS: Mapping[str, Chart] = {
@@ -53,7 +56,17 @@ CHARTS: Mapping[str, Chart] = {
     "outcomes": Chart(
         outcomes, "documents", 7.0, 3.2,
         "What was stored, and what was set aside or left out and why."),
+    "quota_use": Chart(
+        quota_use, "requests", 7.0, 2.9,
+        "At each moment the requests of the minute before it, in percent of what the project may send in a minute, those that "
+        "were refused included. Near the line the quota decided how long the run took; above it calls are refused.",
+        paid=True),
 }  # fmt: skip
+
+
+def names(*, paid: bool) -> list[str]:
+    """Charts that have something to tell of a run that is ``paid`` for, or is not."""
+    return [name for name, chart in CHARTS.items() if paid or not chart.paid]
 
 
 def draw(name: str, frame: pd.DataFrame) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from docdask.charts.axes import clock, short_type, span
 from docdask.charts.columns import numbers, texts
 from docdask.charts.gallery import CHARTS
-from docdask.reporting import facts
+from docdask.reporting import facts, spending
 from docdask.reporting.baseline import Baseline
 from docdask.reporting.content import (
     Block,
@@ -46,7 +46,7 @@ def compose(data: ReportData, baseline: Baseline | None = None, *, thumbnails: b
     summary = data.summary
     blocks: list[Block] = [
         *_manager(data, baseline), NewPage(), Contents(), NewPage(), *_aside(data, thumbnails=thumbnails), *_course(data),
-        *_findings(data), *_method(data, baseline), *_documents(data),
+        *spending.chapter(data.summary, data.costs), *_findings(data), *_method(data, baseline), *_documents(data),
     ]  # fmt: skip
     when = _stamp(summary.get("ended_at"))
     return Report(
@@ -55,6 +55,7 @@ def compose(data: ReportData, baseline: Baseline | None = None, *, thumbnails: b
         run=facts.first(summary.get("run"), "run"),
         footer=f"docdask {facts.first(summary.get('docdask_version'), '')}".strip(),
         blocks=tuple(blocks),
+        billing=spending.billing(summary),
     )
 
 
@@ -103,6 +104,7 @@ def _manager(data: ReportData, baseline: Baseline | None) -> list[Block]:
         prose(_headline(data), tone="lead"),
         Cards(tuple(cards)),
         Share((("done", stored, "good"), ("with a problem", quarantined, "bad"), ("left out", skipped, "doubtful"), ("not decided yet", pending, "plain"))),
+        *spending.cards(data.summary, data.costs),
         *_comparison(stored, wall, baseline),
         *_todo(data),
     ]  # fmt: skip
@@ -287,7 +289,7 @@ def _method(data: ReportData, baseline: Baseline | None) -> list[Block]:
     if counted:
         rows.append(("Types", ", ".join(f"{name} {number:,}" for name, number in counted[:12])))
     cost = numbers(data.calls, "cost_usd")
-    if len(cost) and float(cost[cost == cost].sum()) > 0:  # noqa: PLR0124 - leaves NaN out
+    if data.costs is None and len(cost) and float(cost[cost == cost].sum()) > 0:  # noqa: PLR0124 - leaves NaN out
         rows.append(("Paid", f"{float(cost[cost == cost].sum()):,.2f} USD, as priced by the calls"))  # noqa: PLR0124
     inputs, parts = (
         _count(data, "inputs"),

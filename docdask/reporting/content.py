@@ -133,11 +133,13 @@ class Report:
     run: str
     footer: str
     blocks: tuple[Block, ...]
+    billing: str = ""
+    """Whether it was real money, told on every page; empty for a run that is not paid."""
 
 
 def texts(report: Report) -> Iterator[str]:
     """Every text of a report, so that fonts can be cut for them."""
-    yield from (report.title, report.subtitle, report.run, report.footer)
+    yield from (report.title, report.subtitle, report.run, report.footer, report.billing)
     yield from _texts(report.blocks)
 
 

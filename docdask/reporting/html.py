@@ -37,8 +37,10 @@ body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 "N
 header { background: var(--band); color: #fff; padding: 2.6rem 1.5rem 1.8rem }
 header > div, main, footer { max-width: 60rem; margin: 0 auto }
 header h1 { margin: 0 0 .4rem; font-size: 2rem; line-height: 1.2; color: #fff }
+header p + p { margin-top: .6rem; color: #fff; font-weight: 600 }
 header p { margin: 0; color: #dcebf5; display: flex; flex-wrap: wrap; gap: .3rem 2rem; justify-content: space-between }
 main { padding: 0 1.5rem 3rem }
+footer .billing { color: var(--ink); font-weight: 600 }
 footer { padding: 1rem 1.5rem 2rem; color: var(--muted); font-size: .85rem; border-top: 1px solid var(--grid) }
 h2 { color: var(--brand); font-size: 1.6rem; line-height: 1.25; margin: 3rem 0 1rem; scroll-margin-top: 1rem }
 h3 { font-size: 1.08rem; margin: 2rem 0 .5rem; scroll-margin-top: 1rem }
@@ -63,7 +65,7 @@ nav ol { list-style: none; padding: 0; columns: 2 18rem; margin: 1rem 0 } nav li
 nav a { color: var(--ink); text-decoration: none } nav a:hover { text-decoration: underline } nav .top a { font-weight: 600 }
 @media print { :root { color-scheme: light; --page: #fff; --wash: #f4f6f8; --brand: #005a8e; --band: #005a8e; --good: #009e73;
   --goodtext: #00704f; --badtext: #a84300; %(light)s }
-  @page { size: A4; margin: 16mm } body { font-size: 10.5pt } header { print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  @page { size: A4; margin: 16mm; %(printed)s } body { font-size: 10.5pt } header { print-color-adjust: exact; -webkit-print-color-adjust: exact }
   .card, .share, .legend { print-color-adjust: exact; -webkit-print-color-adjust: exact } nav { break-after: page }
   h2, h3 { break-after: avoid } figure, tr, .card, .keep { break-inside: avoid } thead { display: table-header-group } main { padding: 0 } }
 """
@@ -189,6 +191,20 @@ def _fonts(report: Report) -> tuple[str, str]:
     return rules, "".join(f'"carried {n}", ' for n in range(len(cuts)))
 
 
+def _billing(report: Report) -> str:
+    return f'<p class="billing">{_clean(report.billing)}</p>' if report.billing else ""
+
+
+def _on_every_page(billing: str) -> str:
+    """Margin box that prints the phrase below each page; what is not plain is written as its code."""
+    if not billing:
+        return ""
+    text = "".join(
+        c if c.isascii() and (c.isalnum() or c in " :,.-_/()") else f"\\{ord(c):06x}" for c in billing
+    )
+    return f'@bottom-left {{ content: "{text}"; font: 600 8pt "Noto Sans", system-ui, sans-serif }}'
+
+
 def render(report: Report, tables: Mapping[str, pd.DataFrame]) -> str:
     """HTML of ``report``; the same report gives the same text.
 
@@ -204,6 +220,7 @@ def render(report: Report, tables: Mapping[str, pd.DataFrame]) -> str:
         for name, theme in (("light", LIGHT), ("dark", DARK))
     }
     faces, colours["carried"] = _fonts(report)
+    colours["printed"] = _on_every_page(report.billing)
     with charts.style():
         figures = charts.all(tables)
         body = "\n".join(_block(block, report, figures) for block in report.blocks)
@@ -211,6 +228,7 @@ def render(report: Report, tables: Mapping[str, pd.DataFrame]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{_clean(report.title)}: {_clean(report.run)}</title><style>{faces}{_STYLE % colours}</style></head>\n"
-        f"<body><header><div><h1>{_clean(report.title)}</h1><p>{_data(report.run)}<span>{_clean(report.subtitle)}</span></p></div></header>\n"
-        f"<main>\n{body}\n</main>\n<footer>{_clean(report.footer)}</footer></body></html>\n"
+        f"<body><header><div><h1>{_clean(report.title)}</h1><p>{_data(report.run)}<span>{_clean(report.subtitle)}</span></p>"
+        f"{_billing(report)}</div></header>\n"
+        f"<main>\n{body}\n</main>\n<footer>{_clean(report.footer)}{_billing(report)}</footer></body></html>\n"
     )

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from docdask._version import __version__
+from docdask.reporting import costs
 from docdask.reporting.data import ReportData
 from docdask.reporting.writing import build
 from docdask.tables.result import Result
@@ -42,11 +43,14 @@ def write(
         If ``folder`` can't be written.
     """
     from docdask import charts
+    from docdask.charts import gallery
 
     data = gather(result)
     written = {"pdf": folder / "report.pdf", "html": folder / "report.html", "charts": folder / "charts"}
     build(data, pdf=written["pdf"], html=written["html"], baseline=baseline, thumbnails=thumbnails)
-    charts.save(charts.all(data.tables()), written["charts"], form="svg")
+    figures = charts.all(data.tables())
+    told = gallery.names(paid=data.costs is not None)
+    charts.save({name: figures[name] for name in told}, written["charts"], form="svg")
     return written
 
 
@@ -78,4 +82,6 @@ def gather(result: Result) -> ReportData:
         invoices=result.invoices,
         summary=summary,
         render_page=render_page,
+        requests=result.requests,
+        costs=costs.gather(result),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docdask.errors import UsageError
+from docdask.tables import money
 from docdask.tables.result import Result
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class RunResult(Result):
         Parameters
         ----------
         name
-            ``throughput``, ``timeline``, ``speedup``, ``latency``, ``confidence`` or ``outcomes``; see docs/charts.md.
+            ``throughput``, ``timeline``, ``speedup``, ``latency``, ``confidence``, ``outcomes`` or ``quota_use``; see
+            docs/charts.md.
 
         Returns
         -------
@@ -47,11 +49,12 @@ class RunResult(Result):
 
     @property
     def charts(self) -> Charts:
-        """Every chart, by name."""
-        from docdask import charts
+        """Every chart that has something to tell of this run, by name."""
+        from docdask.charts import gallery
         from docdask.reporting.notebook import Charts
 
-        return Charts({name: self.chart(name) for name in charts.CHARTS})
+        paid = money.configuration(self.run) is not None
+        return Charts({name: self.chart(name) for name in gallery.names(paid=paid)})
 
     def report(
         self, to: str | Path | None = None, *, baseline: str | float | None = None, thumbnails: bool = False
@@ -85,5 +88,7 @@ class RunResult(Result):
 
     def _drawn_from(self, table: str) -> pd.DataFrame:
         """Table without its texts, which no chart needs and which are most of it."""
+        if table == "requests":
+            return self.requests
         names = [name for name in self.arrow(table).schema.names if name != "text"]
         return self.frame(table, names)

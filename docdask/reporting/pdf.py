@@ -65,7 +65,16 @@ class _Pages(BaseDocTemplate):  # type: ignore[misc]
         put = self._typesetter.line
         line = put(f"Page {self.page} of {self._total or self.page}")
         draw_line(canvas, line, look.PAGE_W - look.MARGIN - line.width(8), 32, 8, look.MUTED)
-        draw_line(canvas, put(self._report.footer), look.MARGIN, 32, 8, look.MUTED)
+        left = put(self._report.footer)
+        draw_line(canvas, left, look.MARGIN, 32, 8, look.MUTED)
+        if self._report.billing:
+            start = look.MARGIN + left.width(8) + 12
+            room = look.PAGE_W - look.MARGIN - line.width(8) - 12 - start
+            size = 8.0
+            billing = put(self._report.billing, bold=True)
+            while size > 5 and billing.width(size) > room:
+                size -= 0.25
+            draw_line(canvas, billing, start, 32, size, look.INK)
         canvas.setStrokeColorRGB(*rgb(look.LINE))
         canvas.setLineWidth(0.6)
         canvas.line(look.MARGIN, 46, look.PAGE_W - look.MARGIN, 46)
@@ -139,7 +148,7 @@ def _flow(block: Any, typesetter: Typesetter, figures: Mapping[str, Any]) -> lis
         case content.Cards(cards=cards):
             return [CardRow(typesetter, cards), Spacer(1, 4)]
         case content.Share(parts=parts):
-            return [ShareBar(typesetter, parts)]
+            return [ShareBar(typesetter, parts), Spacer(1, 6)]
         case content.Grid():
             return [_table(typesetter, block)]
         case content.Chart(name=name, caption=caption):

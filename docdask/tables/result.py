@@ -107,6 +107,13 @@ class Result:
             self.frame("pages", ["document_id", "page_number", "mean_confidence", "characters"]),
         )
 
+    @property
+    def requests(self) -> pd.DataFrame:
+        """One row a request to a paid service, from the ledger; see :func:`docdask.tables.requests.requests`."""
+        from docdask.tables.requests import requests
+
+        return requests(self.run)
+
     def frame(self, name: str, columns: Sequence[str] | None = None, filters: Any = None) -> pd.DataFrame:
         """Table as a pandas DataFrame.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docdask import charts
+from docdask.charts._quota_use import fullest
 from docdask.charts._speedup import measure
 from docdask.charts._timeline import in_flight, lanes
 from docdask.charts.axes import bins, span
@@ -23,7 +25,9 @@ BACKENDS = ["numpy", "numpy_nullable", "pyarrow"]
 
 def frames(count, *, hostile=False, backend="numpy"):
     docs = synthetic.documents(count, hostile=hostile)
-    made = {"documents": docs, "pages": synthetic.pages(docs), "calls": synthetic.calls(docs)}
+    made = {
+        "documents": docs, "pages": synthetic.pages(docs), "calls": synthetic.calls(docs), "requests": synthetic.requests(docs),
+    }  # fmt: skip
     return {name: synthetic.backed(data, backend) for name, data in made.items()}
 
 
@@ -183,3 +187,76 @@ def test_latency_shows_the_longest_call_whole_and_one_call_as_one() -> None:
     ax = charts.latency(frame, Figure().subplots())
     assert ax.get_xlim()[1] > 61 * 1.1
     assert any("\n1 call ·" in label.get_text() for label in ax.get_yticklabels())
+
+
+# Quotas
+
+
+def requests(seconds, **more):
+    sent = pd.to_datetime(1.8e9 + np.asarray(seconds, float), unit="s", utc=True)
+    values = {
+        "quota_group": "us OCR_PROCESSOR",
+        "quota": 6,
+        "period_s": 60.0,
+        "lane": "online",
+        "outcome": "answered",
+    }
+    return pd.DataFrame({"sent_at": sent, **values, **more})
+
+
+def peaks(ax):
+    """The highest value of each line, by its label."""
+    return {patch.get_label(): patch.get_data()[0].max() for patch in ax.patches if patch.get_label()}
+
+
+@given(st.lists(st.floats(0, 500), min_size=1, max_size=60), st.floats(0.5, 100), st.integers(1, 40))
+def test_the_fullest_window_is_that_of_a_count_by_hand(times, period, parts):
+    sent = np.sort(np.array(times))
+    edges = np.linspace(sent[0], sent[-1] + 1, parts + 1)
+    got = fullest(sent, edges, period)
+    for at, (low, high) in enumerate(pairwise(edges)):
+        ends = [low, *(t for t in sent if low <= t < high)]
+        assert got[at] == max(sum(end - period < t <= end for t in sent) for end in ends)
+
+
+def test_use_is_in_percent_of_each_quota(ax):
+    frame = pd.concat(
+        [requests(range(0, 60, 10)), requests(range(0, 60, 20), quota_group="eu OCR_PROCESSOR", quota=12)]
+    )
+    charts.quota_use(frame, ax)
+    shown = peaks(ax)
+    assert shown == {
+        "us OCR_PROCESSOR (6/min)": pytest.approx(100),
+        "eu OCR_PROCESSOR (12/min)": pytest.approx(25),
+    }
+
+
+def test_what_was_never_sent_and_what_has_another_quota_does_not_count(ax):
+    frame = pd.concat(
+        [
+            requests([0, 1, 2]),
+            requests([3, 4], outcome="withdrawn"),
+            requests([5], lane="batch"),
+            requests([6], quota=None),
+        ]
+    )
+    charts.quota_use(frame, ax)
+    assert list(peaks(ax).values()) == [pytest.approx(50)]
+
+
+def test_many_quotas_share_the_last_line_which_shows_the_fullest(ax):
+    groups = [requests(np.zeros(n), quota_group=f"group {n}", quota=100) for n in range(1, 8)]
+    charts.quota_use(pd.concat(groups), ax)
+    shown = peaks(ax)
+    assert list(shown) == [
+        "group 7 (100/min)",
+        "group 6 (100/min)",
+        "group 5 (100/min)",
+        "fullest of 4 others",
+    ]
+    assert shown["fullest of 4 others"] == 4
+
+
+def test_an_emulated_minute_is_named_by_its_length(ax):
+    charts.quota_use(requests([0, 0.1], period_s=0.6), ax)
+    assert "0.60 s" in texts(ax)
