@@ -28,6 +28,9 @@ TEXT = """(() => {
   return (document.body ? walk(document.body) : '').replace(/\\s+/g, " ")
 })()"""
 
+#: What an expression comes to while one page is left for another.
+_LEFT: dict[str, Any] = {"result": {}}
+
 
 class Browser:
     """One window of a browser of its own."""
@@ -54,8 +57,8 @@ class Browser:
             assert message is not None, "the browser has gone"
             told = json.loads(message)
             if told.get("id") == self._number:
-                assert "error" not in told, (method, told["error"])
-                return told["result"]
+                assert "error" not in told or "context" in told["error"]["message"], (method, told["error"])
+                return told.get("result", _LEFT)
             self._note(told)
 
     def _note(self, told: dict[str, Any]) -> None:
@@ -79,7 +82,7 @@ class Browser:
         self.until(f"document.readyState === 'complete' && location.href === {json.dumps(url)}", url)
 
     def evaluate(self, expression: str) -> Any:
-        """Value of an expression of JavaScript."""
+        """Value of an expression of JavaScript; None while one page is left for another."""
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
@@ -90,7 +93,7 @@ class Browser:
 
     def text(self) -> str:
         """All text that stands on the page."""
-        return str(self.evaluate(TEXT))
+        return str(self.evaluate(TEXT) or "")
 
     def picture(self, *, whole: bool = True) -> bytes:
         """PNG of the page as it is now: from top to bottom, or what the window shows."""

@@ -136,15 +136,15 @@ def _fill(scheduler: Any, doc: Any, names: list[str]) -> None:
     from distributed.dashboard.components import add_periodic_callback
     from distributed.dashboard.components.scheduler import BOKEH_THEME
 
-    from docdask.monitor.dashboard_plots import painter
+    from docdask.monitor.dashboard_plots import Parts, painter
 
     watch: Watch = scheduler.extensions[WATCH]
-    parts = [make(name, watch, alone=len(names) == 1) for name in names]
-    for part in parts:
-        part.update()
+    parts = Parts([make(name, watch, alone=len(names) == 1) for name in names])
+    parts.update()
+    for part in parts.parts:
         doc.add_root(part.root)
-        add_periodic_callback(doc, part, INTERVAL_MS)
-    doc.js_on_event("document_ready", painter(parts))
+    add_periodic_callback(doc, parts, INTERVAL_MS)
+    doc.js_on_event("document_ready", painter(parts.parts))
     doc.theme = BOKEH_THEME
 
 

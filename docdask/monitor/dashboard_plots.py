@@ -43,8 +43,8 @@ _LEAST_MS, _MOST_MS = 60_000.0, MOST_POINTS * 1000.0
 _GAP_NS = 4 * POINT_NS
 _NAN = float("nan")
 _FORMAT = "0,0"
-#: Bokeh first draws a plot that is one pixel wide, and never clears that column again.
-_CLIPPED = ":host { clip-path: inset(0 0 0 2px) }"
+#: Bokeh first draws a plot that is smaller than its place, and never clears its first row and column again.
+_CLIPPED = ":host { clip-path: inset(2px 0 0 2px) }"
 
 Values = Callable[[Point], Sequence[float]]
 
@@ -292,6 +292,19 @@ class PagesOverTime(Lines):
         """See :class:`Lines`."""
         del reading
         return lambda point: [_or_nan(point.pages_per_minute)]
+
+
+class Parts(DashboardComponent):  # type: ignore[misc]
+    """Parts of one page, which show one moment."""
+
+    def __init__(self, parts: Sequence[Piece | Lines]) -> None:
+        self.parts = parts
+        self.source = self.root = None
+
+    def update(self) -> None:
+        """Update all of them."""
+        for part in self.parts:
+            part.update()
 
 
 def painter(parts: Iterable[Piece | Lines]) -> Any:
