@@ -140,7 +140,7 @@ class _Sample:
         if self.configuration is not None:
             paid = self._paid(docs, routed, weight, np.flatnonzero(ready), lanes)
             offline &= paid.pop("offline")
-            fixed_s = paid.pop("fixed_s") if lanes else 0.0
+            fixed_s = paid.pop("fixed_s")
             found.update(paid)
         worked = speed.document_s * ready + waits * offline
         lanes[f"the number of workers ({self.workers})"] = worked / self.workers
@@ -162,7 +162,7 @@ class _Sample:
             column[rows] = np.asarray(list(values), float)
             return column
 
-        lane = np.array(need.lane)
+        lane = np.array(need.lane, dtype=object)  # also where there are none
         kinds = [_kind(need, number) for number in need.course.tolist()]
         for kind, room in need.capacities.items():
             mine = np.array([name == kind for name in kinds], bool)
@@ -177,7 +177,8 @@ class _Sample:
             "batch_documents": spread(lane == "batch"),
             "cost_usd": spread(_costs(ready, need, configuration)),
             "offline": spread(lane == "offline").astype(bool),
-            "fixed_s": answer_s(float(ready.pages.mean()) if len(rows) else 0.0, latency),
+            # The last call of all is answered some time after it has gone.
+            "fixed_s": answer_s(float(ready.pages.mean()), latency) if lanes else 0.0,
         }
 
 

@@ -197,3 +197,15 @@ def test_a_sample_of_everything_is_exact(tmp_path: Path) -> None:
     estimate = estimating.outlook(sampled, ENGINE, SPEED, 2, found, found, configured)["estimate"]
     assert estimate["cost_usd"]["low"] == pytest.approx(whole["cost_usd"])
     assert estimate["cost_usd"]["high"] == pytest.approx(whole["cost_usd"])
+
+
+def test_where_nothing_is_ready_plan_and_estimate_say_so(tmp_path: Path) -> None:
+    rows = [row("a", state="quarantined", problem="empty", reason="the file is empty", remedy="none")]
+    configured = configuration(emulated=True)
+    assert "nothing new" in str(paid_plan(tmp_path / "all", rows, configured))
+    found = [Source(one["uri"], one["size_bytes"], "1") for one in rows]
+    sampled = run(tmp_path / "sample", rows)
+    outlook = estimating.outlook(sampled, ENGINE, SPEED, 2, found, found, configured)
+    assert outlook["estimate"]["cost_usd"]["high"] == 0
+    plan = Plan(sampled.url, {**FACTS, "found": 1, "sampled": 1, "seed": 1, "workers": 2, **outlook})
+    assert "1 documents" in str(plan)
