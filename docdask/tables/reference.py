@@ -62,6 +62,30 @@ first. Columns: `document_id`, `name`, `kind`, `outcome`, `confidence` (mean con
 `page_number`, `why` (empty where there is nothing to look for), `remedy`, `uri`.
 """
 
+_REQUESTS = """\
+## requests
+
+`result.requests` is made from the ledger of a paid run (and is empty for any other): a row a request that was let out, those that were refused,
+lost or made twice included, in the order in which they were sent. Polls of batch operations, which cost nothing, are left out.
+
+| column | dtype | unit | meaning |
+|---|---|---|---|
+| `request_id` | string |  | unit that was sent, or the pack or batch of several |
+| `attempt` | Int64 |  | 1 for the first |
+| `endpoint` | string |  | location/alias of the processor |
+| `lane` | string |  | online or batch |
+| `worker` | string |  | who sent it |
+| `pages` | Int64 | pages | billed; where the end is not known, those that were sent |
+| `cost_usd` | float64 | USD | price of these pages |
+| `outcome` | string |  | answered, refused, failed, withdrawn (never sent), lost (nobody knows), open (in flight, or nobody knows) |
+| `code` | string |  | OK or the code of the error |
+| `sent_at` | datetime64[ns, UTC] | UTC | when it was let out |
+| `ended_at` | datetime64[ns, UTC] | UTC | when its end was written down; null if open |
+| `quota_group` | string |  | region and processor type that the quota is counted for; null for batch |
+| `quota` | Int64 | requests | allowed in `period_s` |
+| `period_s` | float64 | s | the minute of the quota; an emulator's may be shorter |
+"""
+
 _NOTES = {
     "form_fields": "The box is that of the value; of the key where the value has none.",
     "invoices": (
@@ -80,7 +104,7 @@ def markdown() -> str:
     """Text of docs/tables.md."""
     return (
         "\n".join(
-            [_HEAD, *(_table(table) for table in reversed(schema.STORED)), _REVIEW, _USER_COLUMNS]
+            [_HEAD, *(_table(table) for table in reversed(schema.STORED)), _REVIEW, _REQUESTS, _USER_COLUMNS]
         ).rstrip()
         + "\n"
     )

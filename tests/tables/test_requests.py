@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from run_making import START_NS, SmallRun, ledger, make_paid, record
 
+from docdask.tables import reference
 from docdask.tables.requests import COLUMNS
 from docdask.tables.result import Result
 
@@ -80,3 +83,9 @@ def test_an_endpoint_that_is_configured_no_more_has_no_quota(small):
     make_paid(small.run)
     ledger(small.run.url, record(1, "intent", endpoint="us/gone"))
     assert Result(small.run.url).requests["quota_group"].isna().all()
+
+
+def test_its_columns_are_documented():
+    section = reference.markdown().split("## requests")[1].split("## ")[0]
+    documented = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE)
+    assert dict(documented) == COLUMNS
