@@ -178,6 +178,11 @@ def measure(
             for path in (folder / "state").glob("usage/*"):
                 path.unlink()
         with dask(int(address.rpartition(":")[2]), str(folder / "state"), workers):
+            if memory == "nothing":  # also the client forgets, or it would open the run with its ledger again
+                client.close()
+                client = Client(address, timeout=30)
+                semaphore = docdask.QuotaSemaphore(name=semaphore.name, spec=semaphore.spec)
+                arguments["quota"] = semaphore
             _until(lambda: client.status == "running")
             del lost
             # The client has opened the run again by itself; now it knows better what is left to do.

@@ -72,6 +72,7 @@ class Agent:
         self._comm: Any = None
         self._joining = asyncio.Lock()
         self._specs: dict[str, SemaphoreSpec] = {}
+        self._former: dict[str, tuple[SemaphoreSpec, ...]] = {}
         self._runs: dict[tuple[str, str], ev.OpenRun] = {}
         self._waiting: dict[str, Waiting] = {}
         self._held: dict[str, Permit] = {}
@@ -132,7 +133,7 @@ class Agent:
                 raise ClusterError(answer["error"], answer["remedy"])
             self._governor, self._comm = answer["governor"], comm
             for name, spec in list(self._specs.items()):
-                await self.tell(ev.Register(0, name, spec), joined=True)
+                await self.tell(ev.Register(0, name, spec), self._former.get(name, ()), joined=True)
             for run in list(self._runs.values()):
                 await self.tell(run, joined=True)
             self._wants.clear()
@@ -170,8 +171,8 @@ class Agent:
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
-    async def register(self, name: str, spec: SemaphoreSpec) -> None:
-        """Use a semaphore by this name.
+    async def register(self, name: str, spec: SemaphoreSpec, former: tuple[SemaphoreSpec, ...] = ()) -> None:
+        """Use a semaphore by this name; ``former`` limits were in force before these.
 
         Raises
         ------
@@ -181,12 +182,15 @@ class Agent:
             See :meth:`join`.
         """
         await self.join()
-        if self._specs.get(name) == spec:
-            return
-        await self.tell(ev.Register(0, name, spec))
-        self._specs[name] = spec
+        known = self._specs.get(name)
+        if known is spec or known == spec or spec in self._former.get(name, ()):
+            return  # a copy from before the limits were changed must not bring them back
+        await self.tell(ev.Register(0, name, spec), former)
+        self._specs[name], self._former[name] = spec, former
 
-    async def tell(self, event: ev.Event, *, joined: bool = False) -> None:
+    async def tell(
+        self, event: ev.Event, former: tuple[SemaphoreSpec, ...] = (), *, joined: bool = False
+    ) -> None:
         """Send an event that is not about permits.
 
         Raises
@@ -198,7 +202,9 @@ class Agent:
         """
         if not joined:
             await self.join()
-        answer = await self._call(TELL, event=json.dumps(wire.encode(event)))
+        answer = await self._call(
+            TELL, event=json.dumps(wire.encode(event)), former=json.dumps(wire.encode(former))
+        )
         if not isinstance(answer, dict):
             raise ClusterError(MISSING_MESSAGE.format(address=self.name), MISSING_REMEDY)
         if answer:
@@ -209,13 +215,17 @@ class Agent:
     def _remember(self, event: ev.Event) -> None:
         """Keep what the next governor must be told before anybody waits there."""
         if isinstance(event, ev.Configure):
-            self._specs[event.semaphore] = event.spec
+            name = event.semaphore
+            before = self._specs.get(name, event.spec)
+            self._former[name] = tuple({*self._former.get(name, ()), before} - {event.spec})
+            self._specs[name] = event.spec
         elif isinstance(event, ev.OpenRun):
             self._runs[event.semaphore, event.run] = event
         elif isinstance(event, ev.CloseRun):
             self._runs.pop((event.semaphore, event.run), None)
         elif isinstance(event, ev.Close):
             self._specs.pop(event.semaphore, None)
+            self._former.pop(event.semaphore, None)
             self._runs = {key: run for key, run in self._runs.items() if key[0] != event.semaphore}
 
     async def ask(self, semaphore: str, what: str, *, most: int = 1000) -> Any:
@@ -297,7 +307,10 @@ class Agent:
 
     def give_back(self, permit: Permit, outcome: ev.Outcome) -> None:
         """Return a permit; from any thread, at once."""
-        self.loop.call_soon_threadsafe(self._give_back, permit, outcome)
+        if asyncio._get_running_loop() is self.loop:  # noqa: SLF001 - documented; the other one raises where there is none
+            self._give_back(permit, outcome)
+        else:
+            self.loop.call_soon_threadsafe(self._give_back, permit, outcome)
 
     def _give_back(self, permit: Permit, outcome: ev.Outcome) -> None:
         self._held.pop(permit.id, None)

@@ -143,22 +143,28 @@ class GovernorShell:
         self.handle(ev.WorkerJoined(self.clock.now_ns(), name))
         return {"governor": self.id}
 
-    async def tell(self, event: str) -> dict[str, str]:
-        """Take in an event that is not about permits, as JSON; an empty answer if it was accepted."""
+    async def tell(self, event: str, former: str = "[]") -> dict[str, str]:
+        """Take in an event that is not about permits, as JSON; an empty answer if it was accepted.
+
+        ``former``: with a registration, limits that were in force under its name before these.
+        """
         await self._ready.wait()
         try:
             decoded = wire.decode(json.loads(event) | {"at_ns": self.clock.now_ns()})
             if not isinstance(decoded, _TOLD):
                 raise UsageError(f"{event[:80]} is no event that can be told", "send permits by the stream")
-            rejected = await self._tell(decoded)
+            rejected = await self._tell(decoded, wire.decode(json.loads(former)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the sender's to know
             kind = "StorageError" if isinstance(error, StorageError) else "UsageError"
             return {"error": sentence(error), "remedy": getattr(error, "remedy", ""), "is": kind}
         return {"error": rejected[0].message, "remedy": rejected[0].remedy} if rejected else {}
 
-    async def _tell(self, event: ev.Event) -> list[ins.Reject]:
+    async def _tell(self, event: ev.Event, former: tuple[SemaphoreSpec, ...]) -> list[ins.Reject]:
         if isinstance(event, ev.Register):
-            return await self._register(event)
+            known = self._specs.get(event.semaphore, set())
+            if event.spec in known or known.isdisjoint(former):
+                return await self._register(event, former)
+            return self._follow(event, former)
         if isinstance(event, ev.OpenRun):
             return await self._open_run(event)
         rejected = self.handle(event)
@@ -174,7 +180,16 @@ class GovernorShell:
                 timer.cancel()
         return rejected
 
-    async def _register(self, event: ev.Register) -> list[ins.Reject]:
+    def _follow(self, event: ev.Register, former: tuple[SemaphoreSpec, ...]) -> list[ins.Reject]:
+        """Somebody registers limits that came after some that are known here: this governor is new, the change is not."""
+        rejected = []
+        if self.governor.pools[event.semaphore].spec in former:
+            rejected = self.handle(ev.Configure(self.clock.now_ns(), event.semaphore, event.spec))
+        if not rejected:
+            self._specs[event.semaphore] |= {event.spec, *former}
+        return rejected
+
+    async def _register(self, event: ev.Register, former: tuple[SemaphoreSpec, ...]) -> list[ins.Reject]:
         """Register; a spec that was in force before the quotas were changed is no other one."""
         name = event.semaphore
         if event.spec in self._specs.get(name, ()):
@@ -193,7 +208,7 @@ class GovernorShell:
         rejected = self.handle(event)
         if rejected:
             return rejected
-        self._specs.setdefault(name, set()).add(event.spec)
+        self._specs.setdefault(name, set()).update({event.spec, *former})
         if new:
             self._use(name, saved)
         if new and own is not None:
@@ -312,18 +327,16 @@ class GovernorShell:
 
     def _note(self, name: str, token: str, note: ev.Note) -> None:
         """Put a fact about a unit into its ledger; whoever gave a token hears when it is durable."""
-        self._appended = None
+        before = self._appended
         rejected = self.handle(note)
+        appended = self._appended
         if not token:
             return
-        if rejected:
-            self._put(name, "noted", (token, rejected[0].message))
-        elif self._appended is None:
-            self._put(name, "noted", (token, ""))
+        if rejected or appended is None or appended is before:  # there is no ledger, or no such semaphore
+            self._put(name, "noted", (token, rejected[0].message if rejected else ""))
         else:
-            record = self._appended.record
             done = partial(self._noted, name, token)
-            self.ledgers.when_durable(self._appended.ledger, record.sequence, done)
+            self.ledgers.when_durable(appended.ledger, appended.record.sequence, done)
 
     def _noted(self, name: str, token: str, failed: str) -> None:
         self._put(name, "noted", (token, failed))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
@@ -78,20 +78,23 @@ class QuotaSemaphore:
             one = EndpointSpec(self.name, requests=requests, pages=pages, in_flight=in_flight)
             spec = SemaphoreSpec((one,), period_ns=period_ns, adaptive=False, breaker=_PATIENT)
         self.spec = spec
+        self._former: tuple[
+            SemaphoreSpec, ...
+        ] = ()  # in force before; the next governor must know them again
         self._client = client
         self._agent: Agent | None = None
-        self._held: deque[Permit] = deque()
+        self._held: OrderedDict[Permit, None] = OrderedDict()  # oldest first
 
     def __repr__(self) -> str:
         return f"<QuotaSemaphore {self.name!r}, {len(self.spec.endpoints)} endpoint(s)>"
 
-    def __getstate__(self) -> tuple[str, SemaphoreSpec]:
-        return self.name, self.spec
+    def __getstate__(self) -> tuple[str, SemaphoreSpec, tuple[SemaphoreSpec, ...]]:
+        return self.name, self.spec, self._former
 
-    def __setstate__(self, state: tuple[str, SemaphoreSpec]) -> None:
-        self.name, self.spec = state
+    def __setstate__(self, state: tuple[str, SemaphoreSpec, tuple[SemaphoreSpec, ...]]) -> None:
+        self.name, self.spec, self._former = state
         self._client = self._agent = None
-        self._held = deque()
+        self._held = OrderedDict()
 
     # -- acquire and release -----------------------------------------------------------------------------------------
 
@@ -157,7 +160,7 @@ class QuotaSemaphore:
             if not self._held:
                 msg = "Released too often"
                 raise RuntimeError(msg)
-            permit = self._held.popleft()
+            permit, _ = self._held.popitem(last=False)
         else:
             self._forget(permit)
         permit.report()
@@ -195,8 +198,7 @@ class QuotaSemaphore:
             permit.report()
 
     def _forget(self, permit: Permit) -> None:
-        if permit in self._held:
-            self._held.remove(permit)
+        self._held.pop(permit, None)
 
     async def _acquire(
         self,
@@ -209,11 +211,11 @@ class QuotaSemaphore:
     ) -> Permit | None:
         timeout_s = None if wait is None else _nanoseconds("timeout", wait) / 1e9
         agent = self.agent
-        await agent.register(self.name, self.spec)
+        await agent.register(self.name, self.spec, self._former)
         waiter = ev.Waiter(agent.next_id(), pages, micros, unit, attempt)
         permit = await agent.acquire(Waiting(waiter, self.name, (self.name, *wish)), timeout_s)
         if permit is not None:
-            self._held.append(permit)
+            self._held[permit] = None
         return permit
 
     # -- the semaphore as a whole ------------------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class QuotaSemaphore:
         return self.bridge(self._register()).__await__()
 
     async def _register(self) -> QuotaSemaphore:
-        await self.agent.register(self.name, self.spec)
+        await self.agent.register(self.name, self.spec, self._former)
         return self
 
     def get_value(self) -> Any:
@@ -288,7 +290,9 @@ class QuotaSemaphore:
     async def _configure(self, spec: SemaphoreSpec) -> None:
         await self._register()
         await self.agent.tell(ev.Configure(0, self.name, spec))
-        self.spec = spec
+        if spec != self.spec:
+            self._former = tuple({*self._former, self.spec} - {spec})
+            self.spec = spec
 
     def open_run(
         self,

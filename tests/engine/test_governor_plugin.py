@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gzip
+import pickle
 import threading
 
 import pytest
@@ -474,3 +475,49 @@ def test_a_log_that_can_not_be_written_keeps_nobody_from_a_permit(tmp_path, capl
 
     cluster(body, record=str(tmp_path / "file" / "events.jsonl"))
     assert "can't be written, and ends here" in caplog.text
+
+
+def restarted(body):
+    """Run ``body(old, changed)`` on a fresh scheduler, with copies of a semaphore from before and after its quota was changed."""
+    kept = {}
+
+    async def first(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(requests=10))
+        await semaphore.register()
+        kept["old"] = pickle.dumps(semaphore)
+        await semaphore.configure(requests=20)
+        await pickle.loads(kept["old"]).register()
+        kept["changed"] = pickle.dumps(semaphore)
+
+    async def second(made, client):
+        await body(pickle.loads(kept["old"]), pickle.loads(kept["changed"]))
+
+    cluster(first)
+    cluster(second)
+
+
+async def limit(semaphore):
+    return (await semaphore.view()).meters[0].limit
+
+
+def test_a_changed_quota_is_back_when_an_old_copy_registers_first_with_the_next_governor():
+    async def body(old, changed):
+        await old.register()
+        assert await limit(old) == 10
+        await changed.register()
+        assert await limit(old) == 20
+        await old.register()
+        assert await limit(changed) == 20
+
+    restarted(body)
+
+
+def test_an_old_copy_is_known_when_the_changed_one_registers_first():
+    async def body(old, changed):
+        await changed.register()
+        await old.register()
+        assert await limit(old) == 20
+        with pytest.raises(UsageError, match="is registered with"):
+            await QuotaSemaphore(name="s", spec=spec(requests=30)).register()
+
+    restarted(body)
