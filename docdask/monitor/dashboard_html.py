@@ -6,7 +6,7 @@ is not known is a dash; what is not shown is counted. Styled by :mod:`docdask.mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from docdask.engine.telling import counted, duration, left
@@ -40,7 +40,7 @@ def figures(reading: Reading) -> str:
         (f"{waiting:,}", "waiting for a permit"),
         (f"{verdicts.get('ok', 0):,}", f"of {counted(sum(verdicts.values()), 'call')} went well"),
         (f"{verdicts.get('quota', 0):,}", "refused over quota"),
-        *([(f"${micros / 1e6:,.2f}", "spent")] if micros else []),
+        *([(_dollars(micros), "spent")] if micros else []),
         *_left(reading),
     ]
     cards = "".join(
@@ -88,27 +88,26 @@ def runs(reading: Reading) -> str:
         return head + NOTHING
     several = len(reading.semaphores) > 1
     paid = any(row.budget.micros_spent or row.budget.micros_most is not None for row in reading.runs)
-    body = []
-    for row in reading.runs:
-        b = row.budget
-        name = escape(b.run) if b.run else "<b>all together</b>"
-        beside = f"<small>{escape(row.semaphore)}</small>" if several else ""
-        body.append(
-            [
-                ("name", "", name + beside),
-                ("", "Pages", _budget((b.pages_spent, b.pages_reserved, b.pages_at_risk), b.pages_most, "{:,}")),
-                *(
-                    [("", "Cost", _budget((b.micros_spent, b.micros_reserved, b.micros_at_risk), b.micros_most, "$"))]
-                    if paid
-                    else []
-                ),
-                ("plain", "Calls to come", f"{row.calls_left:,}"),
-                ("plain", "Pages/min", _rate(row.pages_per_minute)),
-                ("plain", "Time left", escape(_eta(row))),
-            ]
-        )  # fmt: skip
     heads = ["Run", "Pages", *(["Cost"] if paid else []), "Calls to come", "Pages/min", "Time left"]
+    body = [_run(row, several=several, paid=paid) for row in reading.runs]
     return head + _table(heads, body) + _rest(reading.more_runs, "run")
+
+
+def _run(row: RunRow, *, several: bool, paid: bool) -> list[tuple[str, str, str]]:
+    """Cells of a run's row."""
+    b = row.budget
+    name = escape(b.run) if b.run else "<b>all together</b>"
+    beside = f"<small>{escape(row.semaphore)}</small>" if several else ""
+    pages = _budget((b.pages_spent, b.pages_reserved, b.pages_at_risk), b.pages_most, _pages)
+    cost = _budget((b.micros_spent, b.micros_reserved, b.micros_at_risk), b.micros_most, _dollars)
+    return [
+        ("name", "", name + beside),
+        ("", "Pages", pages),
+        *([("", "Cost", cost)] if paid else []),
+        ("plain", "Calls to come", f"{row.calls_left:,}"),
+        ("plain", "Pages/min", _rate(row.pages_per_minute)),
+        ("plain", "Time left", _DASH if row.eta_s is None else escape(_about(row.eta_s))),
+    ]
 
 
 def legend(names: Sequence[tuple[str, str]], kind: str) -> str:
@@ -135,12 +134,6 @@ def _left(reading: Reading) -> Iterable[tuple[str, str]]:
     known = [eta for eta in etas if eta is not None]
     words = _about(max(known)) if len(known) == len(etas) else _DASH
     yield words, f"left, for {counted(calls, 'call')} to come"
-
-
-def _eta(row: RunRow) -> str:
-    if row.eta_s is not None:
-        return _about(row.eta_s)
-    return _DASH
 
 
 def _about(seconds: float) -> str:
@@ -194,12 +187,8 @@ def _gauge(gauge: Gauge | None) -> str:
     return f"{_bar([('', 100 * used / limit)], others)}{used:,} of {limit:,}{note}"
 
 
-def _budget(parts: tuple[int, int, int], most: int | None, form: str) -> str:
+def _budget(parts: tuple[int, int, int], most: int | None, told: Callable[[int], str]) -> str:
     """Spent, in flight and at risk, of the most that may be spent."""
-
-    def told(value: int) -> str:
-        return f"${value / 1e6:,.2f}" if form == "$" else form.format(value)
-
     spent, held, risk = parts
     more = [f"{told(held)} in flight"] if held else []
     more += [f"{told(risk)} at risk"] if risk else []
@@ -209,6 +198,14 @@ def _budget(parts: tuple[int, int, int], most: int | None, form: str) -> str:
     whole = max(most, 1)
     bar = _bar([("", 100 * spent / whole), ("risk", 100 * risk / whole), ("held", 100 * held / whole)])
     return f"{bar}{told(spent)} of {told(most)}{note}"
+
+
+def _pages(pages: int) -> str:
+    return f"{pages:,}"
+
+
+def _dollars(micros: int) -> str:
+    return f"${micros / 1e6:,.2f}"
 
 
 def _bar(parts: Sequence[tuple[str, float]], above: str = "") -> str:
