@@ -4,8 +4,9 @@ How a service counts its minute is seldom documented. Three rules together are s
 one, a sliding count and a bucket, and use all of the quota:
 
 1. *Window.* Never more than the limit in any period plus a guard for jitter (a call arrives some time after its grant).
-2. *Pace.* Calls are at least (period + guard) / limit apart, and as far as a limit smaller by a call or so would have
-   it (0.96 %, 1.2 calls at most): strict gateways round against the caller.
+2. *Pace.* Calls are (period + guard) / limit apart, and as far as a limit smaller by a call or so would have it (0.96 %,
+   1.2 calls at most): strict gateways round against the caller. A call that goes late, because whoever was to let it
+   go was busy, moves those after it by no more than what exceeds half of the guard.
 3. *Burst.* The pace is waived when all that waits fits into what is free of the period. What left the window during
    the last period still counts in part, because gateways that weigh the previous minute count it too. Waiting for
    the window therefore earns no burst, only idleness does. A refused burst ends bursting.
@@ -57,7 +58,7 @@ class Meter:
     """
 
     __slots__ = (
-        "_charged", "_held_ns", "_log", "_next_ns", "_older", "_older_sum", "_pause_ns", "_refused", "_refused_ns",
+        "_awaited", "_charged", "_held_ns", "_log", "_next_ns", "_older", "_older_sum", "_pause_ns", "_refused", "_refused_ns",
         "_unit", "_unit_of", "bursts", "guard_ns", "limit", "period_ns", "share", "used",
     )  # fmt: skip
 
@@ -74,6 +75,7 @@ class Meter:
         self._older_sum = 0
         self._refused: deque[tuple[int, int]] = deque()
         self._next_ns = -NEVER_NS  # the pace's next moment
+        self._awaited = False  # somebody waits for that moment
         self._unit = 0  # spacing of an amount of 1 at full share, in millionths of a nanosecond
         self._unit_of = (-1, -1)
         self._charged = (0, 0)  # amount and time of the last charge
@@ -114,6 +116,7 @@ class Meter:
             ready = self._held_ns
         if not burst and self._next_ns > ready:
             ready = self._next_ns
+            self._awaited = True
         return ready
 
     def paced(self, now_ns: int) -> bool:
@@ -143,8 +146,12 @@ class Meter:
             log[-1][2] += amount
         else:
             log.append([now_ns, now_ns, amount])
-        self._charged = (amount, now_ns)
-        self._next_ns = now_ns + self.spacing_ns(amount, now_ns)
+        since_ns = now_ns
+        if self._awaited and self._next_ns < now_ns:
+            since_ns = max(self._next_ns, now_ns - self.guard_ns // 2)
+        self._charged = (amount, since_ns)
+        self._next_ns = since_ns + self.spacing_ns(amount, now_ns)
+        self._awaited = self._awaited and self._next_ns <= now_ns  # more than one may be late
 
     def spacing_ns(self, amount: int, now_ns: int) -> int:
         """How long the pace waits after ``amount``."""

@@ -131,6 +131,31 @@ def test_a_minute_may_be_a_second(kind):
     assert max(at for at, _, _ in world.grants) - 100 * SECOND <= 1.02 * 10 * SECOND
 
 
+class Late(World):
+    """A shell whose timers fire up to so much too late, as any busy loop's do."""
+
+    late_ns = 0
+
+    def wake_at(self, at_ns):
+        super().wake_at(at_ns + self.rng.randint(0, self.late_ns))
+
+
+@pytest.mark.parametrize(
+    ("quota", "late_ms", "share"), [(120, 100, 0.988), (6000, 4, 0.99), (6000, 100, 0.99)]
+)
+def test_timers_that_fire_late_cost_next_to_nothing(quota, late_ms, share):
+    world = Late(
+        SemaphoreSpec((EndpointSpec("e", requests=quota),)), {"e": Site(make_window("sliding", quota))},
+        start_ns=10 * MINUTE, jitter_ns=JITTER_NS,
+    )  # fmt: skip
+    world.late_ns = late_ms * 10**6
+    world.want([Job("normal", "r", 1) for _ in range(2 * quota)])
+    world.run()
+    granted = [at for at, _, _ in world.grants]
+    assert world.refused_by_quota == []
+    assert (len(granted) - 1) / (quota * (granted[-1] - granted[0]) / MINUTE) >= share
+
+
 def beside_a_foreigner(
     kind: str, seed: int, *, part: float = 1 / 3, leaves_after_ns: int | None = None, minutes: int = 25
 ) -> World:

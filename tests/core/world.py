@@ -72,6 +72,9 @@ class World:
         self._serial += 1
         heapq.heappush(self.heap, (at_ns, self._serial, what))
 
+    def wake_at(self, at_ns: int) -> None:
+        self.at(at_ns, lambda: self.tell(ev.Timer(self.now_ns, "s")) and None)
+
     def tell(self, event: ev.Event) -> list[Instruction]:
         out = self.governor.handle(event)
         self.log.append(event)
@@ -82,7 +85,7 @@ class World:
             elif isinstance(instruction, Refuse):
                 self.refusals.append(instruction)
             elif isinstance(instruction, WakeAt):
-                self.at(instruction.at_ns, lambda: self.tell(ev.Timer(self.now_ns, "s")) and None)
+                self.wake_at(instruction.at_ns)
             elif isinstance(instruction, Append):
                 pass
         return out
