@@ -11,7 +11,7 @@ import docdask
 from docdask.settings import Settings
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-NAMES = ("01_quickstart", "02_explore_results", "03_quota_and_capacity")
+NAMES = ("01_quickstart", "02_explore_results", "03_quota_and_capacity", "04_document_ai")
 
 
 def read(name: str) -> Any:
@@ -117,6 +117,19 @@ def test_a_quota_is_kept_changed_and_survives_a_region(execute, tmp_path: Path) 
     assert any("us/OCR" in html and "open" in html for html in tables)  # the region was found out
     assert any("quota 600, two regions" in html for html in tables)
     assert len(outputs(notebook, "image/png")) == 3
+    assert "Traceback" not in complaints(notebook)
+
+
+@pytest.mark.slow
+def test_document_ai_is_planned_piloted_and_run_on_an_emulator(execute, tmp_path: Path) -> None:
+    notebook = execute("04_document_ai", tmp_path)
+
+    shown, plain = outputs(notebook, "text/html"), outputs(notebook, "text/plain")
+    assert "EMULATED: nothing billed" in shown[0]
+    assert any("each alone" in html and "240" in html for html in shown)
+    assert len(outputs(notebook, "image/png")) == 1  # what it would cost another way
+    assert any("docdask result" in html and "240 stored" in html for html in shown)
+    assert any("'pages_paid': 680" in text and "'pages_at_risk': 0" in text for text in plain)
     assert "Traceback" not in complaints(notebook)
 
 
