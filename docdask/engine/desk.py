@@ -125,10 +125,10 @@ class Desk:
         code: str = "",
         attempt: int = 1,
     ) -> None:
-        """Put a fact about a request into the ledger."""
-        await asyncio.to_thread(
-            self.semaphore.note, self.job.url, request_id, fence, kind, code=code, attempt=attempt
-        )
+        """Put a fact about a request into the ledger; see :meth:`QuotaSemaphore.note`, which would stop this loop."""
+        agent = self.semaphore.agent
+        fact = (self.semaphore.name, self.job.url, request_id, fence, kind, attempt, code)
+        await self.semaphore.bridge(agent.note(fact, durable=kind != "stored"))
 
     async def set_aside(self, unit: Unit, error: DocumentError) -> None:
         """The document can't be done."""

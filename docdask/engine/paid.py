@@ -125,7 +125,7 @@ class Calls(Desk):
         refused: ServiceError | None = None
         async with self.room.for_bytes(sum(unit.size_bytes for unit in units)):
             self.check_stop()
-            payload = await asyncio.to_thread(payloads.build, self.job, self.processor, units)
+            payload = await self._built(units)
             for unit, error in payload.refused:
                 await self.set_aside(unit, error)
             if payload.units:
@@ -140,6 +140,12 @@ class Calls(Desk):
         elif payload.pack is not None and pack_id([unit.unit_id for unit in units]) in self.job.checks:
             await self._check_packing(payload)
         await self._all(more)
+
+    async def _built(self, units: tuple[Unit, ...]) -> Payload:
+        """What is sent for ``units``; in a thread, unless a hop to a thread would take longer than the work."""
+        if payloads.quick(units):
+            return payloads.build(self.job, self.processor, units)
+        return await asyncio.to_thread(payloads.build, self.job, self.processor, units)
 
     async def _all(self, requests: Sequence[tuple[Unit, ...]]) -> None:
         await asyncio.gather(*(self._request(units) for units in requests))
@@ -230,8 +236,18 @@ class Calls(Desk):
     async def _keep(
         self, payload: Payload, answer: Answer, permit: Permit, record: one.Record, attempt: int
     ) -> None:
-        """Store the answer by unit. Its seconds are divided among them, so that their sum is that of the calls."""
-        found = await asyncio.to_thread(payloads.documents, payload, answer.document, self.job.limits)
+        """Store the answer by unit, or why there is none in it: it was paid for, and is not asked for again."""
+        try:
+            await asyncio.to_thread(self._stored_now, payload, answer, permit, record, attempt)
+        except DocumentError as error:
+            for unit in payload.units:
+                await self.set_aside(unit, error)
+
+    def _stored_now(
+        self, payload: Payload, answer: Answer, permit: Permit, record: one.Record, attempt: int
+    ) -> None:
+        """Take the answer apart and store it. Its seconds are divided among units, so that their sum is that of the calls."""
+        found = payloads.documents(payload, answer.document, self.job.limits)
         kept = []
         for unit in payload.units:
             record.unit = unit
@@ -245,14 +261,14 @@ class Calls(Desk):
                 notes=_notes(payload, permit),
             )
             kept.append((facts, document))
-        await asyncio.to_thread(self.put, kept)
+        self.put(kept)
 
     async def _check_packing(self, payload: Payload) -> None:
         """Send the documents of a pack singly as well; packing goes off if their texts differ."""
         documents = {}
         for unit in payload.units:
             async with self.room.for_bytes(unit.size_bytes):
-                single = await asyncio.to_thread(payloads.build, self.job, self.processor, (unit,))
+                single = await self._built((unit,))
                 if single.units:
                     record = one.Record(self.maker, unit, self.queued_ns)
                     answer, _, _ = await self._answer(single, unit.unit_id, record)

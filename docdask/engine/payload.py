@@ -16,7 +16,7 @@ from docdask.core import pages
 from docdask.core.routes import Processor
 from docdask.core.unpacking import PackMap
 from docdask.engine.job import Job, Unit
-from docdask.engine.units import prepared
+from docdask.engine.units import prepared, slow
 from docdask.errors import DocumentError
 from docdask.intake import joining
 from docdask.intake.limits import Limits
@@ -49,8 +49,13 @@ class Payload:
         return sum(unit.pages for unit in self.units)
 
 
+def quick(units: Sequence[Unit]) -> bool:
+    """Whether :func:`build` only reads a small local file: then it is done sooner than a thread is woken."""
+    return len(units) == 1 and not units[0].ranged and not slow(units[0])
+
+
 def build(job: Job, processor: Processor, units: Sequence[Unit], *, selects: bool = True) -> Payload:
-    """Read, cut or join what a request sends. Blocks; call it in a thread.
+    """Read, cut or join what a request sends. Blocks; call it in a thread, unless it is :func:`quick`.
 
     Parameters
     ----------
@@ -119,7 +124,7 @@ def _joined(
             alone.append(unit)
         else:
             whole.append((unit, told))
-    rest = {"refused": tuple(refused), "alone": tuple(alone)}
+    rest: dict[str, Any] = {"refused": tuple(refused), "alone": tuple(alone)}
     if not whole:
         return Payload((), b"", "", **rest)
     pack = PackMap.of([unit.unit_id for unit, _ in whole], [told for _, told in whole])

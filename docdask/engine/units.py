@@ -160,7 +160,7 @@ async def prepared_async(job: Job, unit: Unit) -> base.Request:
     Small files are in the page cache or one round trip away; a thread each would cost more than it saves on a local
     disk, and a remote source is waited for off the loop.
     """
-    return await asyncio.to_thread(prepared, job, unit, None) if _slow(unit) else prepared(job, unit, None)
+    return await asyncio.to_thread(prepared, job, unit, None) if slow(unit) else prepared(job, unit, None)
 
 
 async def _answer(engine: Any, request: base.Request) -> tuple[bytes, dict[str, Any]]:
@@ -170,7 +170,8 @@ async def _answer(engine: Any, request: base.Request) -> tuple[bytes, dict[str, 
     return found if noted else (found, {})
 
 
-def _slow(unit: Unit) -> bool:
+def slow(unit: Unit) -> bool:
+    """Whether reading and preparing a unit takes longer than a loop can wait."""
     return bool(unit.action) or unit.size_bytes > 2**20 or not (unit.uri.startswith(("/", "file://")))
 
 

@@ -174,6 +174,32 @@ def test_a_pack_that_is_refused_is_halved_until_the_culprit_stands_alone(pile, e
     assert books(emulator)[0] == 39 - 2, "the others are paid once"
 
 
+def test_an_answer_that_lacks_pages_is_told_and_not_paid_again(pile, emulator, monkeypatch):
+    from google.cloud import documentai
+
+    from docdask.service.documentai import Answer, DocumentAI
+
+    real_process = DocumentAI.process
+
+    async def process(self, place, processor, content, mime_type, **more):
+        answer = await real_process(self, place, processor, content, mime_type, **more)
+        document = documentai.Document.pb().FromString(answer.document)
+        if len(document.pages) == 1:
+            return answer
+        del document.pages[-1]
+        return Answer(document.SerializeToString(), answer.request_bytes, answer.seconds)
+
+    monkeypatch.setattr(DocumentAI, "process", process)
+    found = run(pile)
+    documents = found.frame("documents")
+    told = documents[documents["problem"] == "bad-answer"]
+    assert len(told) > 1
+    assert found.summary()["pending"] == 0
+    pages = books(emulator)[0]
+    run("run", to=None)
+    assert books(emulator)[0] == pages
+
+
 def test_a_document_that_changed_is_left_out_of_its_pack(pile, tmp_path, emulator):
     import shutil
 
