@@ -116,6 +116,8 @@ def _last_s(traffic: Traffic, latency: Latency) -> float:
 
 def _longest(traffic: Traffic, latency: Latency) -> str:
     pages = max(traffic.calls)
+    if answer_s(pages, latency) < 0.05:
+        return "it answers at once, and the quota has room"
     word = "page" if pages == 1 else "pages"
     return f"a call of {pages} {word} takes it about {answer_s(pages, latency):.1f} s"
 

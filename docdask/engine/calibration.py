@@ -14,8 +14,10 @@ from docdask.core.planner import Speed
 from docdask.core.routes import Configuration
 from docdask.core.server.latency import GOOGLE, SECOND_NS, Latency
 from docdask.service import base
+from docdask.service.emulator.config import parse_latency
 from docdask.settings import Settings
 from docdask.store.run import RunDirectory
+from docdask.tables.money import CONFIGURATION
 
 _KEPT_S = 7 * 24 * 3600
 #: Overhead a document beside its engine (read, hash, store, tabulate), from benchmarks/overhead.py, with room.
@@ -64,7 +66,8 @@ def latency(run: RunDirectory, configuration: Configuration | None) -> tuple[Lat
     """How long the service takes to answer, in real seconds, and in a phrase where the numbers come from.
 
     What this run has called already, a pilot for example, is measured: base and seconds a page by least squares over its
-    requests. Less than :data:`_CALLS` of them tell nothing; then the model of the emulator is assumed.
+    requests. Less than :data:`_CALLS` of them tell nothing; then it is what users report of Google, or what the run's own
+    emulator was told.
 
     Parameters
     ----------
@@ -75,8 +78,17 @@ def latency(run: RunDirectory, configuration: Configuration | None) -> tuple[Lat
     """
     if configuration is None:
         return GOOGLE, "nothing is called"
-    assumed = GOOGLE.stretched(configuration.period_s / 60)
-    each = f"{assumed.base_ns / SECOND_NS:g} s and {assumed.page_ns / SECOND_NS:g} s a page assumed"
+    told = _own_emulator(run, configuration)
+    assumed = (told or GOOGLE).stretched(configuration.period_s / 60)
+    each = f"{assumed.base_ns / SECOND_NS:g} s and {assumed.page_ns / SECOND_NS:g} s a page"
+    if told is not None:
+        return (
+            assumed,
+            f"{each}, as the run's emulator was told"
+            if told.base_ns
+            else "at once: the run's emulator has no latency",
+        )
+    each += " assumed"
     if not run.generations():
         return assumed, f"{each}; a pilot measures it: docdask run … --sample 20"
     types = {processor.processor_type for processor in configuration.processors.values()}
@@ -88,6 +100,14 @@ def latency(run: RunDirectory, configuration: Configuration | None) -> tuple[Lat
         replace(assumed, base_ns=round(base_s * SECOND_NS), page_ns=round(page_s * SECOND_NS), tail=0.0),
         f"measured on {len(measured):,} calls of this run: {base_s:.2f} s and {page_s:.2f} s a page",
     )
+
+
+def _own_emulator(run: RunDirectory, configuration: Configuration) -> Latency | None:
+    """Latency of the emulator that the run starts itself; None if it starts none."""
+    if not configuration.emulated or run.manifest().engine != "emulator":
+        return None
+    kept = run.read_json(CONFIGURATION) or {}
+    return parse_latency(str(kept.get("emulator_options", {}).get("latency", "none")))
 
 
 def _answers(run: RunDirectory, types: set[str]) -> list[tuple[int, float]]:

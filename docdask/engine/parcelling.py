@@ -274,7 +274,8 @@ class _Work:
         operation_pages = planner.MAX_OPERATION_PAGES
         files = sender.book.limit("batch_files")
         share = np.maximum(pages / operation_pages, 1 / max(1, files))
-        batch_each = (pages * page_s + base_s * share) / max(1, room.operations)
+        # An emulator may take no time at all; who compares lanes divides by it.
+        batch_each = np.maximum((pages * page_s + base_s * share) / max(1, room.operations), 1e-9)
         if docs.weight is not None:
             return online_s * docs.weight[members], batch_each * docs.weight[members]
         return online_s, batch_each

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from docdask.engine import planning, routing
 from docdask.engine.branch import Branch
 from docdask.errors import UsageError
 from docdask.model import PageRange, unit_id
+from docdask.store.catalog import to_table
 from docdask.store.run import RunDirectory
 from tests.engine.catalogs import ENGINE, SPEED, TYPES, configuration, processor, row, run
 
@@ -513,6 +515,22 @@ def test_a_pilot_tells_how_long_answers_take(tmp_path):
     latency, note = calibration.latency(made, configured)
     assert (latency.base_ns / 1e9, latency.page_ns / 1e9) == pytest.approx((0.5, 0.25))
     assert note.startswith("measured on 20 calls of this run: 0.50 s and 0.25 s a page")
+
+
+@pytest.mark.parametrize(("options", "seconds"), [({}, 0.0), ({"latency": "2+0.5"}, 4.5), ({"latency": "google"}, 4.75)])  # fmt: skip
+def test_the_emulator_of_a_run_answers_as_it_was_told(tmp_path, options, seconds):
+    from docdask.core.traffic import answer_s
+    from docdask.engine import calibration
+    from docdask.engine.paying import configure
+    from docdask.store.manifest import Manifest
+
+    made = RunDirectory.create(str(tmp_path / "run"), Manifest("emulator", "1", {}, tokens=False))
+    configured = configuration(Route("rest", processor="ocr"), emulated=True, staging="gs://b/p")
+    configure(made, configured, options)
+    latency, _ = calibration.latency(made, configured)
+    assert answer_s(5, replace(latency, tail=0)) == pytest.approx(seconds)
+    made.append_catalog(to_table([row(f"{n:04d}", kind="invoice") for n in range(2000)]))
+    assert plan(made, configured)["expected_s"] > 0
 
 
 def test_answers_of_one_length_are_half_base():
