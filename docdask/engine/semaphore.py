@@ -341,6 +341,8 @@ class QuotaSemaphore:
         *,
         code: str = "",
         attempt: int = 1,
+        pages: int = 0,
+        micros: int = 0,
     ) -> Any:
         """Put a fact about a unit into the ledger of its run, after what was reported of permits before.
 
@@ -356,6 +358,8 @@ class QuotaSemaphore:
         kind
             ``stored``: its result is in the run directory, which is final; ``operation``: the service has begun a batch
             operation of the name ``code``; ``adopted``: such an operation is waited for by this process from now on.
+        pages, micros
+            With ``adopted``: what the operation was submitted for. It is at risk since, and is the permit's own from now on.
 
         Raises
         ------
@@ -364,7 +368,9 @@ class QuotaSemaphore:
         """
         if kind not in {"stored", "operation", "adopted"}:
             raise UsageError(f"{kind!r} is nothing to note", "note 'stored', 'operation' or 'adopted'")
-        return self._sync(self._note, (self.name, run, unit, fence, kind, attempt, code), kind != "stored")
+        return self._sync(
+            self._note, (self.name, run, unit, fence, kind, attempt, code, pages, micros), kind != "stored"
+        )
 
     async def _note(self, fact: tuple[Any, ...], durable: bool) -> None:
         await self._register()
