@@ -80,6 +80,12 @@ class Budget:
         self.pages.spent += pages_billed
         self.micros.spent += micros_billed
 
+    def resume(self, pages: int, micros: int) -> tuple[int, int]:
+        """Reserve again what is at risk, for a call whose end is waited for after all; returns what was, at most as much."""
+        pages, micros = min(pages, self.pages.at_risk), min(micros, self.micros.at_risk)
+        self.risk(-pages, -micros)
+        return pages, micros
+
     def claims(self) -> tuple[int, int, int, int]:
         """Pages and micro-dollars spent, pages and micro-dollars that may be (reserved or at risk)."""
         pages, micros = self.pages, self.micros

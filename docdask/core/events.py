@@ -211,6 +211,9 @@ class Note(Event):
     attempt: int = 1
     code: str = ""
     """The operation's name."""
+    pages: int = 0
+    """With ``adopted``: what was reserved when the operation was submitted, and is at risk since."""
+    micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)

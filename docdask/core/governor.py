@@ -14,6 +14,7 @@ from typing import Any
 
 from docdask.core import events as ev
 from docdask.core.admission import Refusal
+from docdask.core.adopting import adopt
 from docdask.core.instructions import Append, Instruction, Refuse, Reject
 from docdask.core.journal import Journal
 from docdask.core.meter import MeterState
@@ -230,7 +231,11 @@ class Governor:
 
     def _note(self, event: ev.Note, out: list[Instruction]) -> None:
         pool = self._pool("Note", event.semaphore, out)
-        book = None if pool is None else pool.book(event.run)
+        if pool is None:
+            return
+        if event.kind == "adopted":
+            adopt(pool, event)
+        book = pool.book(event.run)
         if book is not None:
             out.append(Append(self._journal.note(book, event), book.name))
 

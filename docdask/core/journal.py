@@ -124,7 +124,7 @@ class Journal:
         book.sequence += 1
         return Record(
             book.sequence, book.epoch, event.kind, event.unit, event.attempt, event.fence, event.run, event.semaphore,
-            "", event.worker, 0, 0, event.code, self.now_ns + self.utc_offset_ns,
+            "", event.worker, event.pages, event.micros, event.code, self.now_ns + self.utc_offset_ns,
         )  # fmt: skip
 
     @staticmethod

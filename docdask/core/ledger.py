@@ -33,7 +33,9 @@ UNIT: Table = {
     ("calling", "lost"): "at-risk",
     ("calling", "withdrawn"): "waiting",
     ("calling", "operation"): "operating",
+    ("calling", "adopted"): "operating",
     ("at-risk", "operation"): "operating",
+    ("at-risk", "adopted"): "operating",
     ("operating", "operation"): "operating",
     ("operating", "adopted"): "operating",
     ("operating", "lost"): "operating",
@@ -72,7 +74,7 @@ class Record(NamedTuple):
     endpoint: str
     worker: str
     pages: int
-    """Asked for in an intent, billed in an outcome."""
+    """Asked for in an intent, billed in an outcome, taken over from an older call in ``adopted``."""
     micros: int
     code: str
     """Status code or reason; the operation's name in ``operation`` and ``adopted``."""
@@ -143,6 +145,11 @@ class Ledger:
             unit.micros_billed += record.micros
             self.pages_billed += record.pages
             self.micros_billed += record.micros
+        elif record.kind == "adopted":
+            # What earlier calls left open was for the same operation: its end will be theirs.
+            earlier = [unit.open.pop(fence) for fence in list(unit.open) if fence <= record.fence]
+            if earlier:
+                unit.open[record.fence] = sum(p for p, _ in earlier), sum(m for _, m in earlier)
 
     @property
     def at_risk(self) -> tuple[int, int]:

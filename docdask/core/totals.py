@@ -146,6 +146,8 @@ class Summing:
                 self._end(record, key)
             elif kind == "lost":
                 self._of_endpoint(record.endpoint).lost += 1
+            elif kind == "adopted":
+                self._adopted(record, key)
             known = units.get(key, _NEW)
             newest, state = known >> _BITS, known & _MASK
             if fence + 1 < newest and kind != "stored":
@@ -185,6 +187,19 @@ class Summing:
             answers.answered += 1
         else:
             setattr(answers, record.kind, getattr(answers, record.kind) + 1)
+
+    def _adopted(self, record: Record, key: int) -> None:
+        """Move to the adopting call what earlier ones of its unit left open."""
+        run = (record.semaphore, record.run)
+        calls = [
+            call
+            for call, of in self._open.items()
+            if call[0] == key and call[1] <= record.fence and of[2] == run
+        ]
+        earlier = [self._open.pop(call) for call in calls]
+        if earlier:
+            pages, micros = sum(one[0] for one in earlier), sum(one[1] for one in earlier)
+            self._open[key, record.fence] = pages, micros, run
 
     def _of_endpoint(self, name: str) -> Answers:
         answers = self._endpoints.get(name)

@@ -74,10 +74,9 @@ class Operations(Desk):
 
     async def work(self) -> None:
         """All operations at once; the governor has slots for a few."""
-        self._staging = Staging(
-            self.configuration.staging, project=self.configuration.project, endpoint=self.job.storage_host
-        )
-        await self.all_of([self._guarded(tuple(request)) for request in self._requests])
+        place, project = self.configuration.staging, self.configuration.project
+        async with Staging(place, project=project, endpoint=self.job.storage_host) as self._staging:
+            await self.all_of([self._guarded(tuple(request)) for request in self._requests])
 
     async def _guarded(self, units: tuple[Unit, ...]) -> None:
         left = self.left(units)
@@ -111,6 +110,7 @@ class Operations(Desk):
             run=self.job.url,
             priority=self.job.priority,
         )
+        journal.cost = request.pages, request.cost_micros
         began, results = time.perf_counter(), 0
         async for unit_id, result in run_batch(
             request,
@@ -193,6 +193,8 @@ class _Journal:
         self.request_id = self._first
         self.earlier: Earlier | None = None
         self.endpoint = ""
+        self.cost = 0, 0
+        """Pages and micro-dollars of all that the operation was, or is, handed in for."""
         self._fence = 0
         self._known: dict[str, Any] = {}
 
@@ -217,7 +219,15 @@ class _Journal:
         self.endpoint, self._fence = permit.endpoint, permit.fence
         self._known |= {"name": name, "endpoint": permit.endpoint}
         await asyncio.to_thread(self._desk.run.write_json, self._path, self._known)
-        await self._desk.note(self.request_id, permit.fence, "adopted" if adopted else "operation", code=name)
+        pages, micros = self.cost if adopted else (0, 0)
+        await self._desk.note(
+            self.request_id,
+            permit.fence,
+            "adopted" if adopted else "operation",
+            code=name,
+            pages=pages,
+            micros=micros,
+        )
 
     def close(self) -> None:
         """Say that its results have been read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +43,8 @@ def configured(
     _, emulator_options = split_options(options)
     if all(place.version for row in configuration.processors.values() for place in row.places):
         return configuration, dict(emulator_options)
-    return asyncio.run(_pinned(configuration)), dict(emulator_options)
+    with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop already
+        return thread.submit(asyncio.run, _pinned(configuration)).result(), dict(emulator_options)
 
 
 async def _pinned(configuration: Configuration) -> Configuration:

@@ -124,10 +124,12 @@ class Desk:
         *,
         code: str = "",
         attempt: int = 1,
+        pages: int = 0,
+        micros: int = 0,
     ) -> None:
         """Put a fact about a request into the ledger; see :meth:`QuotaSemaphore.note`, which would stop this loop."""
         agent = self.semaphore.agent
-        fact = (self.semaphore.name, self.job.url, request_id, fence, kind, attempt, code)
+        fact = (self.semaphore.name, self.job.url, request_id, fence, kind, attempt, code, pages, micros)
         await self.semaphore.bridge(agent.note(fact, durable=kind != "stored"))
 
     async def set_aside(self, unit: Unit, error: DocumentError) -> None:

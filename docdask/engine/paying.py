@@ -31,6 +31,7 @@ from docdask.engine.semaphore import QuotaSemaphore
 from docdask.errors import EngineError, UsageError
 from docdask.service.documentai import Check, DocumentAI
 from docdask.service.emulator.child import EmulatorProcess
+from docdask.service.staging import Staging
 from docdask.store.manifest import Manifest
 from docdask.store.run import RunDirectory
 
@@ -191,9 +192,8 @@ class Payer:
         EngineError
             What is wrong, in one sentence, with its remedy.
         """
-        bad = [
-            check for check in asyncio.run(_checked(configuration, self.job.emulator_host)) if not check.ok
-        ]
+        found = asyncio.run(_checked(configuration, self.job, batch=_uses_batch(self.run)))
+        bad = [check for check in found if not check.ok]
         if bad:
             raise EngineError("; ".join(dict.fromkeys(check.message for check in bad)), bad[0].remedy)
 
@@ -207,12 +207,26 @@ class Payer:
         emulator.stop()
 
 
-async def _checked(configuration: Configuration, host: str) -> list[Check]:
-    client = DocumentAI(configuration, emulator_host=host)
-    try:
-        return await client.check()
-    finally:
-        await client.close()
+async def _checked(configuration: Configuration, job: Job, *, batch: bool) -> list[Check]:
+    async with DocumentAI(configuration, emulator_host=job.emulator_host) as client:
+        found = await client.check()
+    if batch:
+        async with Staging(
+            configuration.staging, project=configuration.project, endpoint=job.storage_host
+        ) as staging:
+            found.append(await staging.check())
+    return found
+
+
+def _uses_batch(run: RunDirectory) -> bool:
+    """Whether anything is planned for the batch lane."""
+    import pyarrow.compute as pc
+
+    return any(
+        pc.any(pc.equal(rows["lane"], "batch")).as_py()
+        for generation in run.generations()
+        for rows in run.plan_batches(generation, ["lane"])
+    )
 
 
 def _register(semaphore: QuotaSemaphore) -> None:
@@ -262,7 +276,9 @@ def _governed(pool: Pool) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster,
+        LocalCluster(
+            n_workers=0, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as cluster,
         Client(cluster) as client,
     ):
         yield client

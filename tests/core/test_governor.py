@@ -558,6 +558,25 @@ def test_notes_about_units_go_into_the_ledger():
     assert of(Append, stage.tell(note))[0].record.kind == "stored"
 
 
+def test_who_adopts_an_operation_pays_for_it_once():
+    stage = Stage()
+    stage.tell(ev.OpenRun(0, "s", "r", budget=BudgetSpec(pages=100), spent=(0, 0, 60, 90_000)))
+    want = ev.Want(0, "s", "w", (ev.Waiter("p", 0, 0, "u"),), run="r", kind="batch")
+    (grant,) = of(Grant, stage.tell(want))
+    for at_ns in (1, 2):  # it may be told twice
+        stage.tell(ev.Note(at_ns, "s", "w", "r", "u", grant.fence, "adopted", 1, "operations/7", 60, 90_000))
+    budget = next(one for one in view(stage.governor, "s").budgets if one.run == "r")
+    assert (budget.pages_reserved, budget.pages_at_risk) == (60, 0)
+    stage.tell(
+        ev.Return(3, "s", "w", (ev.Outcome("p", grant.fence, "ok", pages_billed=58, micros_billed=87_000),))
+    )
+    budget = next(one for one in view(stage.governor, "s").budgets if one.run == "r")
+    assert (budget.pages_spent, budget.pages_reserved, budget.pages_at_risk) == (58, 0, 0)
+    assert (budget.micros_spent, budget.micros_at_risk) == (87_000, 0)
+    rest = ev.Want(4, "s", "w", (ev.Waiter("q", 42, 0, "v"),), run="r", kind="batch")
+    assert of(Grant, stage.tell(rest)), "what is left of the budget can be spent"
+
+
 def test_what_the_project_used_outlives_the_run():
     stage = Stage()
     stage.want(0, 100)

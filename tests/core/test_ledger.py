@@ -107,6 +107,19 @@ def test_an_operation_outlives_its_worker_and_can_be_adopted():
     assert fold([*records, record(4, "adopted", code="operations/7")]).units["u"].state == "operating"
 
 
+def test_who_adopts_an_operation_answers_for_what_was_at_risk_since_its_submission():
+    begun = [record(1, "intent"), record(2, "operation", code="operations/7"), record(3, "lost")]
+    adopted = [
+        record(4, "intent", fence=4, pages=0, micros=0),
+        record(5, "adopted", fence=4, code="operations/7"),
+    ]
+    going_on = fold([*begun, *adopted])
+    assert (going_on.units["u"].state, going_on.at_risk) == ("operating", (3, 4500))
+    ended = fold([*begun, *adopted, record(6, "answered", fence=4, pages=2, micros=3000)])
+    assert (ended.units["u"].state, ended.at_risk) == ("answered", (0, 0))
+    assert (ended.pages_billed, ended.micros_billed) == (2, 3000)
+
+
 def test_a_record_that_no_transition_allows_is_kept_apart():
     wrong = record(1, "answered")
     ledger = fold([wrong])

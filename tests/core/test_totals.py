@@ -57,6 +57,17 @@ def test_an_operation_that_goes_on_is_told_with_what_it_may_cost():
     assert totals([*begun, record(3, "answered")]).operations == ()
 
 
+def test_an_adopted_operation_is_told_with_what_it_was_submitted_for():
+    records = [
+        record(1, "intent"), record(2, "operation", code="operations/7"), record(3, "lost"),
+        record(4, "intent", fence=4, pages=0, micros=0), record(5, "adopted", fence=4, code="operations/7"),
+    ]  # fmt: skip
+    (operation,) = totals(records).operations
+    assert (operation.fence, operation.pages, operation.micros) == (4, 3, 4500)
+    ended = totals([*records, record(6, "answered", fence=4)])
+    assert (ended.pages_billed, ended.pages_at_risk) == (3, 0)
+
+
 def test_recent_intents_are_kept_from_the_moment_that_is_asked_for():
     records = [record(n, "intent", fence=n, at_utc_ns=n) for n in range(1, 6)]
     assert [r.sequence for r in totals(records, since_utc_ns=4).recent] == [4, 5]

@@ -97,9 +97,13 @@ class Bench:
         assert not permit.returned
         self.polls.append(len(self.emulator.calls(method="GetOperation")))
         self.noted.append((name, adopted))
+        kind = "adopted" if adopted else "operation"
+        pages, micros = self.cost if adopted else (0, 0)
+        await self.semaphore.note("", "request-1", permit.fence, kind, code=name, pages=pages, micros=micros)
 
     def listen(self, request, **more):
         more.setdefault("noted", self.note)
+        self.cost = request.pages, request.cost_micros
         return run_batch(
             request, client=self.client, staging=self.staging, semaphore=self.semaphore, stop=self.stop, **more
         )  # fmt: skip
@@ -332,6 +336,7 @@ class TestComingBack:
             money = await b.money()
             b.stop.clear()
             found = await b.run(request, earlier=Earlier(left.value.name))
+            assert await b.money() == (13, 0), "now somebody knows"
             return money, found, b.noted
 
         money, found, noted = bench(function)
