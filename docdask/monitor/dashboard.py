@@ -93,10 +93,10 @@ def make(part: str, watch: Watch, *, alone: bool) -> Piece | Lines:
     from docdask.monitor import dashboard_plots as plots
 
     if part == "figures":  # on the page they are what says that there is nothing
-        return plots.Piece(watch, html.figures, part, alone=True)
+        return plots.Piece(html.figures, part, alone=True)
     pieces = {"endpoints": html.endpoints, "runs": html.runs}
     if part in pieces:
-        return plots.Piece(watch, pieces[part], part, alone=alone)
+        return plots.Piece(pieces[part], part, alone=alone)
     kinds: tuple[type[plots.Lines], ...] = (
         plots.QuotaOverTime, plots.FlightOverTime, plots.WaitingOverTime, plots.PagesOverTime,
     )  # fmt: skip
@@ -139,7 +139,7 @@ def _fill(scheduler: Any, doc: Any, names: list[str]) -> None:
     from docdask.monitor.dashboard_plots import Parts, painter
 
     watch: Watch = scheduler.extensions[WATCH]
-    parts = Parts([make(name, watch, alone=len(names) == 1) for name in names])
+    parts = Parts(watch, [make(name, watch, alone=len(names) == 1) for name in names])
     parts.update()
     for part in parts.parts:
         doc.add_root(part.root)

@@ -49,13 +49,11 @@ _CLIPPED = ":host { clip-path: inset(2px 0 0 2px) }"
 Values = Callable[[Point], Sequence[float]]
 
 
-class Piece(DashboardComponent):  # type: ignore[misc]  # distributed has no types
+class Piece:
     """A piece of HTML.
 
     Parameters
     ----------
-    watch
-        What is looked at.
     draw
         Makes the piece.
     name
@@ -64,15 +62,13 @@ class Piece(DashboardComponent):  # type: ignore[misc]  # distributed has no typ
         On a page of its own, where it says that there is nothing; among others one of them does.
     """
 
-    def __init__(self, watch: Watch, draw: Callable[[Reading], str], name: str, *, alone: bool) -> None:
-        self.watch, self.draw, self.alone = watch, draw, alone
-        self.source = None
+    def __init__(self, draw: Callable[[Reading], str], name: str, *, alone: bool) -> None:
+        self.draw, self.alone = draw, alone
         sheets = [PIECE_CSS] if alone else [PIECE_CSS, CARD_CSS]
         self.root = Div(name=name, sizing_mode="stretch_width", stylesheets=sheets, margin=0)
 
-    def update(self) -> None:
-        """Draw what is now."""
-        reading = self.watch.look()
+    def show(self, reading: Reading) -> None:
+        """Draw what was read."""
         self.root.visible = self.alone or bool(reading.semaphores)
         text = self.draw(reading)
         if text != self.root.text:
@@ -83,7 +79,7 @@ class Piece(DashboardComponent):  # type: ignore[misc]  # distributed has no typ
         return []
 
 
-class Lines(DashboardComponent):  # type: ignore[misc]
+class Lines:
     """Lines over time below a title and their legend.
 
     Parameters
@@ -115,7 +111,7 @@ class Lines(DashboardComponent):  # type: ignore[misc]
         self.hover = HoverTool(mode="vline", formatters={"@x": "datetime"})
         self.figure = self._figure()
         self.root = column(
-            self.head, name=self.name, sizing_mode="stretch_both", min_height=270, stylesheets=[] if alone else [CARD_CSS]
+            self.head, self.figure, name=self.name, sizing_mode="stretch_both", min_height=270, stylesheets=[] if alone else [CARD_CSS]
         )  # fmt: skip
 
     def names(self, reading: Reading) -> list[tuple[str, str]]:
@@ -126,20 +122,17 @@ class Lines(DashboardComponent):  # type: ignore[misc]
         """What gives the values of these lines at a point."""
         raise NotImplementedError
 
-    def update(self) -> None:
+    def show(self, reading: Reading) -> None:
         """Add the points that are new."""
-        reading = self.watch.look()
         self.root.visible = self.alone or bool(reading.semaphores)
+        self.figure.visible = bool(reading.semaphores)
         if not reading.semaphores:
             self.head.text = html.heading(self.title, self.beside) + html.NOTHING
-            self.root.children = [self.head]
             return
         names = self.names(reading)
         text = html.heading(self.title, self.beside) + html.legend(names, self.kind)
         if text != self.head.text:
             self.head.text = text
-        if len(self.root.children) == 1:
-            self.root.children = [self.head, self.figure]
         self._draw([name for name, _ in names], self.values(reading))
 
     def paints(self) -> list[Any]:
@@ -159,11 +152,11 @@ class Lines(DashboardComponent):  # type: ignore[misc]
 
     def _figure(self) -> Any:
         plot = figure(
-            height=200, min_height=150, sizing_mode="stretch_both", tools=[self.hover], toolbar_location=None,
+            height=200, min_height=180, sizing_mode="stretch_both", tools=[self.hover], toolbar_location=None,
             x_range=Range1d(0, _LEAST_MS), y_range=Range1d(0, self.least), x_axis_label="time (UTC)", y_axis_label=self.axis,
             outline_line_color=None, min_border_right=14, stylesheets=[_CLIPPED], **self._ground(LIGHT),
         )  # fmt: skip
-        ticks = dict.fromkeys(("seconds", "minsec", "minutes", "hourmin", "hours"), "%H:%M:%S")
+        ticks = dict.fromkeys(("seconds", "minsec", "minutes", "hourmin", "hours", "days"), "%H:%M:%S")
         plot.xaxis.formatter = DatetimeTickFormatter(**ticks)
         plot.xaxis.ticker.desired_num_ticks = 5
         plot.yaxis.formatter = NumeralTickFormatter(format=_FORMAT)
@@ -231,7 +224,7 @@ class QuotaOverTime(Lines):
     """How full the fullest quota of each endpoint was."""
 
     name, title, beside = "history", "Quota in use", "fullest quota of each endpoint"
-    axis = "used (% of the limit)"
+    axis = "% of the limit"
     least = 105.0
 
     def names(self, reading: Reading) -> list[tuple[str, str]]:
@@ -294,17 +287,25 @@ class PagesOverTime(Lines):
         return lambda point: [_or_nan(point.pages_per_minute)]
 
 
-class Parts(DashboardComponent):  # type: ignore[misc]
-    """Parts of one page, which show one moment."""
+class Parts(DashboardComponent):  # type: ignore[misc]  # distributed has no types
+    """Parts of one page: they show one moment, and what has changed goes to the browser in one message."""
 
-    def __init__(self, parts: Sequence[Piece | Lines]) -> None:
-        self.parts = parts
+    def __init__(self, watch: Watch, parts: Sequence[Piece | Lines]) -> None:
+        self.watch, self.parts = watch, parts
         self.source = self.root = None
 
     def update(self) -> None:
-        """Update all of them."""
-        for part in self.parts:
-            part.update()
+        """Look once, and show it in all of them."""
+        reading = self.watch.look()
+        document = self.parts[0].root.document
+        if document is not None:
+            document.hold("collect")
+        try:
+            for part in self.parts:
+                part.show(reading)
+        finally:
+            if document is not None:
+                document.unhold()
 
 
 def painter(parts: Iterable[Piece | Lines]) -> Any:

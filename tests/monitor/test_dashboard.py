@@ -210,7 +210,7 @@ def test_with_nothing_registered_every_part_that_stands_alone_says_so():
     stage = Stage()
     for part in PARTS:
         made = dashboard.make(part, stage.watch, alone=True)
-        made.update()
+        made.show(stage.look())
         text = made.head.text if isinstance(made, Lines) else made.root.text
         assert "Nothing is registered yet" in text, part
         assert made.root.visible
@@ -220,7 +220,7 @@ def test_with_nothing_registered_the_page_says_so_once():
     stage = Stage()
     made = [dashboard.make(part, stage.watch, alone=False) for part in PARTS]
     for part in made:
-        part.update()
+        part.show(stage.look())
     assert [part.root.name for part in made if part.root.visible] == ["figures"]
 
 
@@ -231,7 +231,7 @@ def test_names_from_outside_are_text():
     stage.tell(ev.OpenRun(0, bad, bad + "r", calls=3))
     reading = stage.look()
     lines = QuotaOverTime(stage.watch, alone=False)
-    lines.update()
+    lines.show(reading)
     said = html.figures(reading) + html.endpoints(reading) + html.runs(reading) + lines.head.text
     assert "<script" not in said
     assert "&lt;script&gt;alert(1)" in said
@@ -294,8 +294,7 @@ def test_lines_grow_by_new_points_and_have_a_gap_where_nobody_looked():
     lines = WaitingOverTime(stage.watch, alone=False)
     sent = []
     for at_s in (0, 1, 2, 3, 60, 61):
-        stage.look(at_s)
-        lines.update()
+        lines.show(stage.look(at_s))
         sent.append(len(lines.source.data["x"]))
     assert sent == [1, 2, 3, 4, 6, 7]
     shown = lines.source.data["y0"]
@@ -310,9 +309,9 @@ def test_a_line_shows_the_same_whoever_began_to_look_when():
     for at_s in range(20):
         stage.at_ns = at_s * SECOND
         stage.want()
-        early.update()
+        early.show(stage.look())
     late = QuotaOverTime(stage.watch, alone=True)
-    late.update()
+    late.show(stage.look())
     for name in ("x", "y0"):
         assert list(early.source.data[name]) == list(late.source.data[name])
     assert late.source.data["y0"][-1] == pytest.approx(100 * 20 / 60)

@@ -9,6 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import docdask
+from docdask.charts.theme import DARK
 from docdask.core.limits import DEFAULT_BOOK
 from docdask.core.server import ServerSettings
 from docdask.core.server.latency import Latency
@@ -19,6 +20,7 @@ from tests.browser import running_browser
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
+AXES = "[...Bokeh.documents[0].all_models].filter(m => m.type.endsWith('Axis')).map(m => m.axis_label_text_color)"
 SECOND = 10**9
 DOCUMENT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer<</Root 1 0 R>>\n"
 
@@ -83,7 +85,7 @@ def test_the_page_is_in_the_navigation_bar_and_its_numbers_move(emulator, tmp_pa
     ):
         client.register_plugin(docdask.GovernorPlugin())
         link = f"http://127.0.0.1:{cluster.scheduler.http_server.port}/"
-        browser.open(link + "status")
+        browser.open(link + "status", dark=True)
         browser.evaluate("document.querySelector('a[href=docdask]').click()")
         wait_until(lambda: "Nothing is registered yet" in browser.text(), "the sentence for nothing")
         browser.complaints.clear()  # Dask's own page was left before it had loaded
@@ -98,6 +100,7 @@ def test_the_page_is_in_the_navigation_bar_and_its_numbers_move(emulator, tmp_pa
         assert number(text, r"([\d,]+) of 240") > 0
         assert number(text, r"([\d,]+) of 2,000") > 0
         assert "left, for" in text
+        assert set(browser.evaluate(AXES)) == {DARK.muted}  # painted for the night before there was a plot
 
         emulator.faults(regions_down=["us"])
         wait_until(lambda: "open: not called" in browser.text(), "the breaker")
