@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from docdask.core import sampling
+from docdask.core.capacity import Capacity
 from docdask.core.costing import MICRO_USD, NANO_PER_MICRO, Tariff, used_units
 from docdask.core.planner import Speed
 from docdask.core.routes import Configuration
@@ -121,6 +122,8 @@ class _Sample:
             ((text, total(numbers)) for text, numbers in lanes.items()), key=lambda pair: pair[1]["total"]
         )
         self.decides = slowest[0]
+        if fixed_s > slowest[1]["total"]:
+            self.decides = f"the service: a call takes it about {fixed_s:.1f} s"
         added = {name: slowest[1][name] + fixed_s for name in ("total", "low", "high")}
         return {**estimates, "expected_s": {**slowest[1], **added}}
 
@@ -166,9 +169,9 @@ class _Sample:
         kinds = [_kind(need, number) for number in need.course.tolist()]
         for kind, room in need.capacities.items():
             mine = np.array([name == kind for name in kinds], bool)
-            lanes[f"{room.requests_minute:,} requests/min, {room.whose}"] = spread(
-                need.lane_s * mine * (lane == "online")
-            )
+            online = mine & (lane == "online")
+            if _waits(need, ready, online, room):
+                lanes[f"{room.requests_minute:,} requests/min, {room.whose}"] = spread(need.lane_s * online)
             slots = f"{room.operations} batch operations at a time"
             lanes[slots] = lanes.get(slots, np.zeros(count)) + spread(need.lane_s * mine * (lane == "batch"))
         return {
@@ -178,8 +181,16 @@ class _Sample:
             "cost_usd": spread(_costs(ready, need, configuration)),
             "offline": spread(lane == "offline").astype(bool),
             # The last call of all is answered some time after it has gone.
-            "fixed_s": answer_s(float(ready.pages.mean()), latency) if lanes else 0.0,
+            "fixed_s": answer_s(float(ready.pages.mean()), latency) if need.capacities else 0.0,
         }
+
+
+def _waits(need: Needs, docs: Documents, online: Numbers, room: Capacity) -> bool:
+    """Whether these calls are more than what goes at once."""
+    assert docs.weight is not None
+    calls = float((need.requests * docs.weight)[online].sum())
+    pages = float((docs.pages * docs.weight)[online].sum())
+    return calls > room.requests_minute or (room.pages_minute is not None and pages > room.pages_minute)
 
 
 def _taken(docs: Documents, rows: Numbers, weight: Numbers) -> Documents:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from docdask.core.costing import Tariff, Till, shared
+from docdask.core.planner import Partition
 from docdask.core.routes import Processor
 from docdask.engine.parcelling import Course, Documents, Parcels
 from docdask.engine.routing import Numbers
@@ -88,8 +89,7 @@ def tables(
     placed, parts = order(parcels), parcels.partitions
     lengths = np.array([len(part.documents) for part in parts], np.int64)
     which = np.repeat(np.arange(len(parts)), lengths)
-    packs = np.concatenate([np.asarray(part.packs, np.int32) if len(part.packs) else np.full(len(part.documents), -1, np.int32)
-                            for part in parts]) if parts else np.zeros(0, np.int32)  # fmt: skip
+    packs = _packs(parts)
     each_s = np.array([part.expected_s / len(part.documents) for part in parts])
     texts = [[str(span) for span in cut] for cut in parcels.ranges]
     for start in range(0, len(placed), rows):
@@ -103,7 +103,7 @@ def tables(
                 courses, cuts, copied["sha256"].to_pylist(), copied["action"].to_pylist(), strict=True
             )
         ]
-        shared = packs[start : start + rows]
+        numbers = packs[start : start + rows]
         made = {
             "partition": pa.array([parts[number].number for number in part.tolist()], pa.int32()),
             "group": pa.array([parts[number].group for number in part.tolist()], pa.string()),
@@ -112,7 +112,7 @@ def tables(
             "unit_ids": pa.array(units, pa.list_(pa.string())),
             "expected_seconds": pa.array(each_s[part]),
             "generation": pa.array(np.zeros(len(own), np.int32)),
-            "pack": pa.array(shared, pa.int32(), mask=shared < 0),
+            "pack": pa.array(numbers, pa.int32(), mask=numbers < 0),
             **_routed(parcels.courses, courses, costs[start : start + rows]),
             "unit_micros": pa.array(
                 _by_unit(parcels, courses, cuts, costs[start : start + rows].tolist()), pa.list_(pa.int64())
@@ -120,6 +120,15 @@ def tables(
         }
         columns = [copied[field.name] if field.name in COPIED else made[field.name] for field in PLAN]
         yield pa.table(columns, schema=PLAN)
+
+
+def _packs(parts: Sequence[Partition]) -> Numbers:
+    """Number of the pack of each document within its partition; -1 where it goes alone."""
+    found = [
+        np.asarray(part.packs, np.int32) if len(part.packs) else np.full(len(part.documents), -1, np.int32)
+        for part in parts
+    ]
+    return np.concatenate(found) if found else np.zeros(0, np.int32)
 
 
 def _by_unit(
