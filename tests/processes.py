@@ -21,11 +21,13 @@ ROOT = Path(__file__).parents[1]
 MARK = "DOCDASK_TEST_TREE"
 
 
-def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 120.0) -> Any:
-    """Value of ``condition`` once it is true; fails, saying ``what``, when that takes longer than the deadline."""
+def wait_until(
+    condition: Callable[[], Any], what: str, deadline_s: float = 120.0, told: Callable[[], str] = str
+) -> Any:
+    """Value of ``condition`` once it is true; fails when that takes longer than the deadline, with ``what`` and what ``told`` finds."""
     end = time.monotonic() + deadline_s
     while not (found := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s in vain for: {what}"
+        assert time.monotonic() < end, f"waited {deadline_s:g} s in vain for: {what}\n{told()}"
         time.sleep(0.02)
     return found
 
@@ -101,6 +103,18 @@ class Machine:
         wait_until(gone, "the end of the whole process tree", 30)
         return len(killed)
 
+    def diagnosis(self) -> str:
+        """What scheduler and workers of the local cluster have in hand."""
+        from distributed import Client
+
+        try:
+            facts = json.loads(next(self.state.glob("cluster-*.json")).read_text())
+            with Client(facts["address"], set_as_default=False, timeout=10) as client:
+                found = {"scheduler": client.run_on_scheduler(_scheduled), **client.run(_in_hand)}
+        except Exception as error:  # whatever it is, it is worth telling
+            return f"no diagnosis: {type(error).__name__}: {error}"
+        return json.dumps(found, indent=1, default=str)
+
     def stop_cluster(self) -> None:
         """End the local cluster, as ``docdask debug cluster --stop`` does."""
         self.run("debug", "cluster", "--stop")
@@ -129,3 +143,21 @@ def complaint(finished: subprocess.CompletedProcess, code: int, words: Sequence[
     for word in words:
         assert word in said, (word, said)
     return said
+
+
+def _scheduled(dask_scheduler: Any) -> dict[str, Any]:
+    tasks = {str(task.key): (task.state, str(task.processing_on)) for task in dask_scheduler.tasks.values()}
+    used = {worker.address: dict(worker.used_resources) for worker in dask_scheduler.workers.values()}
+    return {"tasks": tasks, "used": used, "clients": list(dask_scheduler.clients)}
+
+
+def _in_hand(dask_worker: Any) -> dict[str, Any]:
+    import traceback
+
+    state = dask_worker.state
+    return {
+        "status": str(dask_worker.status),
+        "free": dict(state.available_resources),
+        "tasks": {str(task.key): task.state for task in state.tasks.values()},
+        "threads": [traceback.format_stack(frame)[-4:] for frame in sys._current_frames().values()],
+    }

@@ -42,7 +42,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(shell, order, tmp_pat
     log, hold = tmp_path / "calls", tmp_path / "calls.hold"
     hold.touch()
     process = shell.start(*order)
-    wait_until(lambda: calls(log), "a call")
+    wait_until(lambda: calls(log), "a call", told=shell.diagnosis)
     os.killpg(process.pid, signal.SIGINT)
     wait_until(lambda: docdask.status(tmp_path / "run")["state"] == "stopping", "the driver to have heard")
     hold.unlink()
@@ -64,7 +64,7 @@ def test_a_run_outlives_its_terminal_and_the_same_command_finds_it_again(shell, 
     log, hold = tmp_path / "calls", tmp_path / "calls.hold"
     hold.touch()
     process = shell.start(*order)
-    wait_until(lambda: calls(log), "a call")
+    wait_until(lambda: calls(log), "a call", told=shell.diagnosis)
     process.kill()
     process.communicate(timeout=60)
     found = answer(shell.run("status", tmp_path / "run", "--json"))
