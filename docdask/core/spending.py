@@ -45,6 +45,18 @@ class Spending:
         elif record.kind in ENDS and self._open.pop((record.unit, record.fence), None) is not None:
             self._pages += record.pages
             self._micros += record.micros
+        elif record.kind == "adopted":
+            self._adopted(record)
+
+    def _adopted(self, record: Record) -> None:
+        """What earlier calls left open was for the same operation: its end will be theirs."""
+        calls = [key for key in self._open if key[0] == record.unit and key[1] <= record.fence]
+        earlier = [self._open.pop(key) for key in calls]
+        if earlier:
+            self._open[record.unit, record.fence] = (
+                sum(pages for pages, _ in earlier),
+                sum(micros for _, micros in earlier),
+            )
 
     def add_all(self, records: Iterable[Record]) -> None:
         """Take in records."""

@@ -77,7 +77,7 @@ lost or made twice included, in the order in which they were sent. Polls of batc
 | `worker` | string |  | who sent it |
 | `pages` | Int64 | pages | billed; where the end is not known, those that were sent |
 | `cost_usd` | float64 | USD | price of these pages |
-| `outcome` | string |  | answered, refused, failed, withdrawn (never sent), lost (nobody knows), open (in flight, or nobody knows) |
+| `outcome` | string |  | answered, refused, failed, withdrawn (never sent), lost (nobody knows), open (in flight, or nobody knows), adopted (a batch operation that a later request went on with) |
 | `code` | string |  | OK or the code of the error |
 | `sent_at` | datetime64[ns, UTC] | UTC | when it was let out |
 | `ended_at` | datetime64[ns, UTC] | UTC | when its end was written down; null if open |

@@ -30,6 +30,10 @@ COLUMNS = {
 }  # fmt: skip
 
 
+#: Last words after which nothing is at risk any more.
+_KNOWN = ENDS | {"adopted"}
+
+
 @dataclass(slots=True)
 class _Request:
     """One that was sent."""
@@ -37,22 +41,36 @@ class _Request:
     intent: Record
     end: Record | None = None
     operation: bool = False
+    pages: int = 0
+    micros: int = 0
+    """Billed; while the end is not known, what may be."""
+
+    def ended(self, record: Record) -> None:
+        """The ledger has a word on its end."""
+        self.end = record
+        if record.kind in ENDS:
+            self.pages, self.micros = record.pages, record.micros
+
+    def adopt(self, record: Record, earlier: Iterable[_Request]) -> None:
+        """It goes on with the operation that earlier requests of its unit began: its end will be theirs."""
+        self.operation = True
+        for other in earlier:
+            if other is not self and not other.known:
+                self.pages, self.micros = self.pages + other.pages, self.micros + other.micros
+                other.end, other.operation, other.pages, other.micros = record, True, 0, 0
 
     @property
-    def paid_or_may_be(self) -> bool:
-        return self.intent.pages > 0 or (self.end is not None and self.end.pages > 0)
+    def known(self) -> bool:
+        """Whether its end is."""
+        return self.end is not None and self.end.kind in _KNOWN
 
     def row(self, quotas: dict[str, tuple[str, int]], period_s: float) -> tuple[Any, ...]:
         """Values of :data:`COLUMNS`."""
         sent, end = self.intent, self.end
-        known = end is not None and end.kind in ENDS
-        counted = (
-            end if known and end is not None else sent
-        )  # of a call without a known end, what it may cost
         group, quota = (None, None) if self.operation else quotas.get(sent.endpoint, (None, None))
         return (
-            sent.unit, sent.attempt, sent.endpoint, "batch" if self.operation else "online", sent.worker, counted.pages,
-            counted.micros / money.MICRO_USD, "open" if end is None else end.kind, "" if end is None else end.code,
+            sent.unit, sent.attempt, sent.endpoint, "batch" if self.operation else "online", sent.worker, self.pages,
+            self.micros / money.MICRO_USD, "open" if end is None else end.kind, "" if end is None else end.code,
             sent.at_utc_ns, None if end is None else end.at_utc_ns, group, quota, period_s,
         )  # fmt: skip
 
@@ -91,17 +109,21 @@ def requests(run: RunDirectory) -> pd.DataFrame:
 
 
 def _requests(found: Iterable[Record]) -> Iterator[_Request]:
-    sent: dict[tuple[str, int], _Request] = {}
+    sent: dict[str, dict[int, _Request]] = {}  # by unit and fence
+    order: list[_Request] = []
     for record in found:
-        key = (record.unit, record.fence)
+        own = sent.setdefault(record.unit, {})
         if record.kind == "intent":
-            sent[key] = _Request(record)
-        elif request := sent.get(key):
+            request = own[record.fence] = _Request(record, pages=record.pages, micros=record.micros)
+            order.append(request)
+        elif known := own.get(record.fence):
             if record.kind in ENDS or record.kind == "lost":
-                request.end = record
-            elif record.kind in {"operation", "adopted"}:
-                request.operation = True
-    return (request for request in sent.values() if request.paid_or_may_be)
+                known.ended(record)
+            elif record.kind == "operation":
+                known.operation = True
+            elif record.kind == "adopted":
+                known.adopt(record, (other for fence, other in own.items() if fence < record.fence))
+    return (request for request in order if request.intent.pages or request.pages)
 
 
 def _quotas(configuration: Configuration) -> dict[str, tuple[str, int]]:

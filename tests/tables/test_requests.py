@@ -79,6 +79,25 @@ def test_batches_have_a_quota_of_their_own_and_polls_are_no_requests(small):
     assert pd.isna(row["quota"])
 
 
+def test_an_operation_that_was_adopted_is_counted_once(small):
+    make_paid(small.run)
+    begun = [
+        record(1, "intent", "batch", 1, pages=84, micros=126_000),
+        record(2, "operation", "batch", 1, code="operations/7"),
+        record(3, "intent", "batch", 2, pages=0, micros=0),
+        record(4, "adopted", "batch", 2, code="operations/7"),
+    ]
+    ledger(small.run.url, *begun)
+    result = Result(small.run.url)
+    assert result.requests[["outcome", "pages", "lane"]].to_numpy().tolist() == [
+        ["adopted", 0, "batch"],
+        ["open", 84, "batch"],
+    ]
+    ledger(small.run.url, record(5, "answered", "batch", 2, pages=84, micros=126_000), epoch=2)
+    assert result.requests["outcome"].tolist() == ["adopted", "answered"]
+    assert result.requests["pages"].sum() == result.summary()["pages_paid"] == 84
+
+
 def test_an_endpoint_that_is_configured_no_more_has_no_quota(small):
     make_paid(small.run)
     ledger(small.run.url, record(1, "intent", endpoint="us/gone"))
