@@ -111,7 +111,7 @@ class Machine:
             facts = json.loads(next(self.state.glob("cluster-*.json")).read_text())
             with Client(facts["address"], set_as_default=False, timeout=10) as client:
                 found = {"scheduler": client.run_on_scheduler(_scheduled), **client.run(_in_hand)}
-        except Exception as error:  # whatever it is, it is worth telling
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is worth telling
             return f"no diagnosis: {type(error).__name__}: {error}"
         return json.dumps(found, indent=1, default=str)
 
