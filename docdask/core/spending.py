@@ -14,6 +14,8 @@ from docdask.core.ledger import Record
 
 #: Kinds of records after which the end of a call is known.
 ENDS = frozenset({"answered", "refused", "failed", "withdrawn"})
+#: Of the rules here: what was kept under others counts for nothing.
+VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Spending:
     def to_json(self) -> dict[str, Any]:
         """JSON object of everything, from which :meth:`from_json` goes on."""
         return {
+            "version": VERSION,
             "sequence": self.sequence,
             "pages": self._pages,
             "micros": self._micros,
@@ -75,6 +78,8 @@ class Spending:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """What :meth:`to_json` wrote; ``KeyError``, ``TypeError`` or ``ValueError`` if it is something else."""
+        if value["version"] != VERSION:
+            raise ValueError(value["version"])
         made = cls()
         made.sequence, made._pages, made._micros = (
             int(value[name]) for name in ("sequence", "pages", "micros")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import uuid
 
@@ -162,10 +163,10 @@ def test_another_process_goes_on_where_the_driver_was(url, monkeypatch):
         b"",
         b"[]",
         b'{"read": {}}',
-        b'{"read": {"epoch-00001": ["epoch-00001.jsonl", 9999]}, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
-        b'{"read": {"epoch-00009": ["epoch-00009.jsonl", 1]}, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
-        b'{"read": {"epoch-00001": ["epoch-00001.jsonl", 30]}, "sequence": 0, "pages": 70, "micros": 1, "open": []}',
-        b'{"read": {"epoch-00001": "x"}, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00001": ["epoch-00001.jsonl", 9999]}, "version": 1, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00009": ["epoch-00009.jsonl", 1]}, "version": 1, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00001": ["epoch-00001.jsonl", 30]}, "version": 1, "sequence": 0, "pages": 70, "micros": 1, "open": []}',
+        b'{"read": {"epoch-00001": "x"}, "version": 1, "sequence": 2, "pages": 70, "micros": 1, "open": []}',
     ],
 )
 def test_what_was_kept_of_another_ledger_counts_for_nothing(tmp_path, kept):
@@ -173,3 +174,15 @@ def test_what_was_kept_of_another_ledger_counts_for_nothing(tmp_path, kept):
     writer.append([record(1, "intent"), record(2, "answered")])
     (tmp_path / KEPT).write_bytes(kept)
     assert FollowedLedger(str(tmp_path)).spent() == Spent(3, 4500, 0, 0)
+
+
+def test_what_was_kept_under_other_rules_counts_for_nothing(tmp_path):
+    writer = open_writer(str(tmp_path), 1)
+    writer.append([record(1, "intent"), record(2, "answered")])
+    driver = FollowedLedger(str(tmp_path))
+    driver.spent()
+    driver.keep()
+    kept = json.loads((tmp_path / KEPT).read_text())
+    for version, pages in ((kept["version"], 70), (kept["version"] + 1, 3)):
+        (tmp_path / KEPT).write_text(json.dumps({**kept, "pages": 70, "version": version}))
+        assert FollowedLedger(str(tmp_path)).spent().pages == pages
