@@ -115,6 +115,13 @@ def test_what_packing_saves_is_told_where_it_is_on():
     assert kept[0].instead_s > 20 * kept[0].seconds
 
 
+def test_a_few_documents_are_told_to_go_singly_because_they_need_not_wait():
+    found = advise(situation(configuration(), "ocr", {1: 60}, packed=True))
+    (advice,) = [one for one in found if one.name == "pack"]
+    assert (advice.what, advice.done) == ("pack = false for ocr", False)
+    assert advice.seconds < 0.9 * advice.instead_s
+
+
 def test_plain_calls_are_told_to_be_imageless():
     plain = configuration(processors=[processor("invoice", imageless=False)])
     found = advise(situation(plain, "invoice", {60: 20_000}, packed=False))
