@@ -282,7 +282,8 @@ class GovernorShell:
             return {"value": pickle.dumps(views.permits(self.governor, semaphore, most=most))}
         if what == "usage":
             return {"value": pickle.dumps(self.governor.usage(semaphore))}
-        return {"value": pickle.dumps(views.view(self.governor, semaphore))}
+        seen = views.view(self.governor, semaphore, now_ns=self.clock.now_ns())
+        return {"value": pickle.dumps(seen)}
 
     def lost(self, name: str) -> None:
         """A worker or client has gone."""

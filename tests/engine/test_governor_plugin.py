@@ -70,6 +70,21 @@ def test_a_plugin_registered_twice_keeps_its_state():
     cluster(body)
 
 
+def test_a_minute_passes_in_a_view_while_nothing_happens():
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(requests=10))
+        for _ in range(3):
+            await semaphore.acquire()
+        assert (await semaphore.view()).granted == 3
+
+        async def forgotten():
+            return (await semaphore.view()).meters[0].used == 0
+
+        await until(forgotten)
+
+    cluster(body)
+
+
 def test_without_a_governor_a_worker_refuses_to_call():
     def call(semaphore):
         with semaphore:
