@@ -6,12 +6,12 @@ it does not say is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from docdask.core.totals import Answers
-from docdask.store.ledger import totals
+import pandas as pd
+
 from docdask.tables import money
 from docdask.tables.result import Result
 
@@ -40,6 +40,21 @@ class Way:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Requests to one processor in one place, by one lane."""
+
+    name: str
+    lane: str
+    requests: int
+    answered: int
+    refused: int
+    """For whatever reason; these are not billed."""
+    unknown: int
+    """Without a known end."""
+    billed: Amount
+
+
+@dataclass(frozen=True)
 class Alternative:
     """What the same documents would have cost."""
 
@@ -58,14 +73,22 @@ class Costs:
     in_tables: Amount
     """Paid for results that the tables have."""
     ways: tuple[Way, ...] = ()
-    endpoints: Mapping[str, Answers] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     books: Amount | None = None
     """What the run's own emulator has in its books of the last session."""
 
 
-def gather(result: Result) -> Costs | None:
-    """Costs of a run; None if it is not paid."""
+def gather(result: Result, requests: pd.DataFrame) -> Costs | None:
+    """Costs of a run; None if it is not paid.
+
+    Parameters
+    ----------
+    result
+        Of the run.
+    requests
+        Its :attr:`~docdask.tables.result.Result.requests`.
+    """
     run = result.run
     if money.configuration(run) is None:
         return None
@@ -77,7 +100,7 @@ def gather(result: Result) -> Costs | None:
         reserve=_reserve(summaries),
         in_tables=_in_tables(result),
         ways=tuple(ways),
-        endpoints={name: answers for name, answers in totals(run.url).endpoints.items() if answers.calls},
+        endpoints=tuple(_endpoints(requests)),
         alternatives=_alternatives(summaries),
         books=Amount(books["pages_billed"], books["cost_usd"])
         if "pages_billed" in books and "cost_usd" in books
@@ -87,8 +110,6 @@ def gather(result: Result) -> Costs | None:
 
 def _ways(result: Result) -> list[Way]:
     """By route and lane, the dearest first; what is not paid last."""
-    import pandas as pd
-
     names = ["document_id", "route", "lane", "pages", "cost_micros"]
     plan = result.run.plan(current=True).select(names).to_pandas()
     plan = plan[plan["lane"].notna()]
@@ -112,6 +133,24 @@ def _ways(result: Result) -> list[Way]:
     return sorted(
         found, key=lambda way: (way.lane not in _PAID, -way.planned.usd, -way.planned.pages, way.route)
     )
+
+
+def _endpoints(requests: pd.DataFrame) -> Iterator[Endpoint]:
+    """By name and lane. What was never sent, or goes on as another request, is none."""
+    sent = requests[~requests["outcome"].isin(["withdrawn", "adopted"])]
+    for (name, lane), part in sent.groupby(["endpoint", "lane"], sort=True):
+        ends = part["outcome"].value_counts()
+        unknown = part["outcome"].isin(["lost", "open"])
+        billed = part[~unknown]
+        yield Endpoint(
+            str(name),
+            str(lane),
+            len(part),
+            int(ends.get("answered", 0)),
+            int(ends.get("refused", 0) + ends.get("failed", 0)),
+            int(unknown.sum()),
+            Amount(int(billed["pages"].sum()), float(billed["cost_usd"].sum())),
+        )
 
 
 def _reserve(summaries: list[dict[str, Any]]) -> Amount:

@@ -56,7 +56,7 @@ def write(
 
 def gather(result: Result) -> ReportData:
     """What the report tells of, from a run's tables."""
-    calls = result.calls
+    calls, requests = result.calls, result.requests
     status: dict[str, Any] = result.run.read_json("status.json") or {}
     summary = {
         **result.summary(),
@@ -82,6 +82,6 @@ def gather(result: Result) -> ReportData:
         invoices=result.invoices,
         summary=summary,
         render_page=render_page,
-        requests=result.requests,
-        costs=costs.gather(result),
+        requests=requests,
+        costs=costs.gather(result, requests),
     )

@@ -138,20 +138,22 @@ def _processors(costs: Costs) -> list[Block]:
         return []
     grid = Grid(
         (
-            Column("Processor", 0.26), Column("Requests", 0.12, "right"), Column("Answered", 0.12, "right"),
-            Column("Refused", 0.12, "right"), Column("Without end", 0.12, "right"), Column("Pages", 0.12, "right"),
-            Column("USD", 0.14, "right"),
+            Column("Processor", 0.26), Column("Lane", 0.1), Column("Requests", 0.12, "right"), Column("Answered", 0.12, "right"),
+            Column("Refused", 0.11, "right"), Column("No end", 0.1, "right"), Column("Pages", 0.09, "right"),
+            Column("USD", 0.1, "right"),
         ),
         tuple(
             (
-                name, f"{one.calls - one.withdrawn:,}", f"{one.answered:,}", f"{one.refused + one.failed:,}",
-                f"{one.calls - one.answered - one.refused - one.failed - one.withdrawn:,}", f"{one.pages_billed:,}",
-                dollars(one.micros_billed / 1e6),
+                one.name, one.lane, f"{one.requests:,}", f"{one.answered:,}", f"{one.refused:,}", f"{one.unknown:,}",
+                f"{one.billed.pages:,}", dollars(one.billed.usd),
             )
-            for name, one in costs.endpoints.items()
+            for one in costs.endpoints
         ),
     )  # fmt: skip
-    note = "Requests as the governor let them out, polls of batch operations included; refused ones are not billed."
+    note = (
+        "Requests as they were let out, each attempt one; those that were refused are not billed. No end: nobody knows whether they were "
+        "answered; what they may cost is at risk."
+    )
     return [Together((Heading("By processor", 2, "cost-processors"), grid, prose(note, tone="note")))]
 
 

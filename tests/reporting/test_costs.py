@@ -11,8 +11,8 @@ import pytest
 from docdask.reporting import build
 from docdask.reporting.chapters import compose
 from docdask.reporting.content import Card, Cards, Grid, Heading, Together
-from docdask.reporting.costs import Alternative, Amount, Costs, Way, gather
-from docdask.reporting.of_run import write
+from docdask.reporting.costs import Alternative, Amount, Costs, Endpoint, Way
+from docdask.reporting.of_run import gather, write
 from docdask.reporting.opened import RunResult
 from tests import synthetic
 from tests.reporting.test_report import data, html_text, pdf_pages
@@ -24,6 +24,7 @@ COSTS = Costs(
     reserve=Amount(20, 0.03),
     in_tables=Amount(100, 0.15),
     ways=(Way("the rest", "online", 40, Amount(100, 0.15), 0.15), Way("text layers", "offline", 3, Amount(0, 0.0), 0.0)),
+    endpoints=(Endpoint("eu/ocr", "online", 30, 25, 4, 1, Amount(110, 0.165)),),
     alternatives=(Alternative("as routed", 43, 0.15), Alternative("all as form", 43, 3.0), Alternative("all as id", 40, 4.0)),
     books=Amount(110, 0.165),
 )  # fmt: skip
@@ -105,6 +106,12 @@ def test_amounts_that_agree_are_told_once():
     same = dataclasses.replace(COSTS, in_tables=Amount(110, 0.165), reserve=Amount(0, 0.0), books=None)
     rows = {row[0] for row in grids(compose(paid(costs=same, budget=None)))["What it cost"]}
     assert rows == {"Planned", "Paid", "At risk"}
+
+
+def test_each_processor_is_told_with_its_requests():
+    assert grids(compose(paid()))["By processor"] == (
+        ("eu/ocr", "online", "30", "25", "4", "1", "110", "$0.17"),
+    )
 
 
 def test_alternatives_are_compared_with_the_plan():
@@ -199,7 +206,7 @@ class TestGathering:
             record(2, "answered", "u", 1, pages=2, micros=3000),
             record(3, "intent", "v", 2, pages=4, micros=6000),
         )
-        costs = gather(RunResult(small.run.url))
+        costs = gather(RunResult(small.run.url)).costs
         assert costs.planned == Amount(6, pytest.approx(0.009))
         assert costs.reserve == Amount(5, pytest.approx(0.0075))
         assert costs.in_tables == Amount(2, pytest.approx(0.003))
@@ -207,10 +214,28 @@ class TestGathering:
             Way("all", "online", 2, Amount(6, pytest.approx(0.009)), pytest.approx(0.003)),
             Way("free", "offline", 1, Amount(0, 0.0), 0.0),
         )
-        one = costs.endpoints["us/ocr"]
-        assert (one.calls, one.answered, one.pages_billed, one.micros_billed) == (2, 1, 2, 3000)
+        assert costs.endpoints == (Endpoint("us/ocr", "online", 2, 1, 0, 1, Amount(2, pytest.approx(0.003))),)
         assert [row.name for row in costs.alternatives] == ["as routed", "all as form"]
         assert costs.books is None
+
+    def test_an_operation_that_was_adopted_and_a_permit_that_was_not_used_are_no_requests(self, small):
+        self.plan(small, planned("a", ["u"], route="all", lane="batch", cost_micros=1500))
+        ledger(
+            small.run.url,
+            record(1, "intent", "b", 1, pages=9, micros=13_500),
+            record(2, "operation", "b", 1),
+            record(3, "intent", "b", 2, pages=0, micros=0),
+            record(4, "adopted", "b", 2),
+            record(5, "answered", "b", 2, pages=9, micros=13_500),
+            record(6, "intent", "c", 3),
+            record(7, "withdrawn", "c", 3, pages=0, micros=0),
+            record(8, "intent", "d", 4),
+            record(9, "refused", "d", 4, pages=0, micros=0),
+        )
+        assert gather(RunResult(small.run.url)).costs.endpoints == (
+            Endpoint("us/ocr", "batch", 1, 1, 0, 0, Amount(9, pytest.approx(0.0135))),
+            Endpoint("us/ocr", "online", 1, 0, 1, 0, Amount(0, 0.0)),
+        )
 
     def test_alternatives_of_several_generations_are_added_where_all_have_them(self, small):
         first = [
@@ -221,7 +246,7 @@ class TestGathering:
         self.plan(small, planned("a", ["u"]), alternatives=first)
         self.plan(small, planned("b", ["v"]), alternatives=second)
         self.plan(small, planned("c", ["w"]))
-        assert gather(RunResult(small.run.url)).alternatives == (Alternative("as routed", 4, 1.5),)
+        assert gather(RunResult(small.run.url)).costs.alternatives == (Alternative("as routed", 4, 1.5),)
 
     def test_a_run_before_its_first_call_has_a_report(self, small, tmp_path):
         self.plan(small, planned("a", ["u"], route="all", lane="online", cost_micros=1500))
@@ -233,7 +258,7 @@ class TestGathering:
         small = SmallRun(str(tmp_path / "run"))
         small.planned(planned("a", ["u"]))
         result = RunResult(small.run.url)
-        assert gather(result) is None
+        assert gather(result).costs is None
         written = write(result, tmp_path / "out")
         assert "throughput.svg" in {path.name for path in written["charts"].iterdir()}
         assert not (written["charts"] / "quota_use.svg").exists()
