@@ -83,12 +83,14 @@ def test_documents_read_the_same_in_a_pack(service, folder, processor):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # much recognition, on whatever machine
 def test_so_do_scans_and_photos(service, folder):
     parts = {**files(folder, PICTURES), **files(folder, TEXT)}
     assert_same(packed(service, parts), service, parts)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # much recognition, on whatever machine
 def test_so_do_images_of_every_kind(service):
     everything = [(name, (content, mime_type)) for name, content, mime_type, _ in cases()]
     for first in range(0, len(everything), 15):
@@ -97,6 +99,7 @@ def test_so_do_images_of_every_kind(service):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # much recognition, on whatever machine
 def test_so_do_large_images(service):
     image = drawn((3300, 2800))
     parts = {
@@ -151,6 +154,7 @@ def texts(document, element):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # much recognition, on whatever machine
 def test_two_hundred_documents_read_the_same_in_packs(service, tmp_path):
     documents = []
     for path in samples(tmp_path, copies=31):
