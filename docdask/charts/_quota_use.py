@@ -66,7 +66,7 @@ def quota_use(frame: pd.DataFrame, ax: Any) -> Any:
     """
     quotas = _quotas(frame)
     if not quotas:
-        return empty(ax, TITLE, "No request was sent to a service with a quota")
+        return empty(ax, TITLE, "No online request was made")
     colours = theme()
     period_s = float(np.nanmax(numbers(frame, "period_s"))) if "period_s" in frame else 60.0
     first = min(float(sent[0]) for _, sent, _ in quotas)

@@ -72,7 +72,7 @@ def throughput(frame: pd.DataFrame, ax: Any) -> Any:
     ax.set_xlabel(f"{unit} since {clock(first)}, in steps of {span(float(edges[1] - edges[0]))}")
     ax.set_xlim(0, at[-1])
     ax.set_ylim(0, max(float(page_rate.max()), float(document_rate.max())) * 1.18)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.4g}" if value < 1e5 else f"{value:,.0f}")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.4g}" if value < 1e3 else f"{value:,.0f}")
     ax.grid(visible=True, axis="y")
     ax.legend(loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.13), borderaxespad=0)
     return ax

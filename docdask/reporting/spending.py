@@ -49,13 +49,16 @@ def chapter(summary: Mapping[str, Any], costs: Costs | None) -> list[Block]:
         *_routes(costs),
         *_processors(costs),
         *_alternatives(costs),
-        Together(
-            (
-                Heading("Quota in use", 2, "quota"),
-                Chart("quota_use", CHARTS["quota_use"].tells),
-            )
-        ),
+        *_quota(costs),
     ]
+
+
+def _quota(costs: Costs) -> list[Block]:
+    """How much of each quota was used, where online requests were made."""
+    if all(one.lane != "online" for one in costs.endpoints):
+        return []
+    chart = Chart("quota_use", CHARTS["quota_use"].tells)
+    return [Together((Heading("Quota in use", 2, "quota"), chart))]
 
 
 def _account(summary: Mapping[str, Any], costs: Costs) -> Grid:

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from docdask.reporting import build
+from docdask.reporting import build, content
 from docdask.reporting.chapters import compose
 from docdask.reporting.content import Card, Cards, Grid, Heading, Together
 from docdask.reporting.costs import Alternative, Amount, Costs, Endpoint, Way
@@ -122,6 +122,17 @@ def test_alternatives_are_compared_with_the_plan():
     )
 
 
+def test_without_an_online_request_there_is_no_chart_of_quotas():
+    def shown(*endpoints):
+        report = compose(paid(costs=dataclasses.replace(COSTS, endpoints=endpoints)))
+        return "Quota in use" in set(content.texts(report))
+
+    batch = dataclasses.replace(COSTS.endpoints[0], lane="batch")
+    assert shown(batch, *COSTS.endpoints)
+    assert not shown(batch)
+    assert not shown()
+
+
 def test_a_run_that_is_not_paid_has_none_of_it():
     report = compose(data(40))
     assert report.billing == ""
@@ -155,8 +166,8 @@ def test_a_phrase_from_outside_is_printed_and_changes_nothing(project, tmp_path)
     build(paid(billing=phrase), html=tmp_path / "r.html")
     source = (tmp_path / "r.html").read_text()
     assert "<script>alert" not in source
-    (content,) = re.findall(r'@bottom-left \{ content: "([^"]*)"', source)
-    assert re.sub(r"\\([0-9a-f]{6})", lambda code: chr(int(code[1], 16)), content) == phrase
+    (printed,) = re.findall(r'@bottom-left \{ content: "([^"]*)"', source)
+    assert re.sub(r"\\([0-9a-f]{6})", lambda code: chr(int(code[1], 16)), printed) == phrase
     assert phrase in markup.unescape(re.sub(r"<[^>]*>", "", source[source.index("<footer>") :]))
 
 
