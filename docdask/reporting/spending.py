@@ -91,7 +91,11 @@ def _account(summary: Mapping[str, Any], costs: Costs) -> Grid:
     rows.append(_row("At risk", risk, _of_risk(summary, risk)))
     if costs.books is not None:
         rows.append(
-            _row("Emulator's books", costs.books, "what the emulator would have billed in the last session")
+            _row(
+                "Emulator's books",
+                costs.books,
+                "counted by the emulator in its last session, at list prices, with a month's free pages",
+            )
         )
     columns = (
         Column("", 0.19),
