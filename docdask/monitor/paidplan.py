@@ -21,7 +21,7 @@ def facts(summary: dict[str, Any]) -> Facts:
     found += [
         ("expected time", f"{time}, in {counted(summary['partitions'], 'partition')}"),
         ("decided by", _decided(summary)),
-        ("answer time", summary["latency_note"]),
+        ("answer time", summary["latency_note"] if summary["requests"] else ""),
         ("worker time", _worker_time(summary)),
     ]
     found += _named("faster", [row["text"] for row in summary["advice"] if not row["in_plan"]])
@@ -61,7 +61,7 @@ def _named(name: str, values: list[str]) -> Facts:
 
 def _requests(s: dict[str, Any]) -> str:
     words = {"online": "online request", "batch": "batch operation"}
-    parts = [counted(count, words[lane]) for lane, count in s["requests"].items() if lane in words]
+    parts = [counted(s["requests"][lane], word) for lane, word in words.items() if s["requests"].get(lane)]
     if not parts:
         return "none: nothing is sent"
     return f"{' and '.join(parts)} for {counted(s['paid_pages'], 'page')}"
