@@ -97,18 +97,24 @@ class Committer:
                 group += self._pending
                 self._pending = []
                 closing = self._closing
-                if not group:
-                    self._thread = None
-                    break
-            if not self._write(group):
-                if closing:
-                    self._keep(group)
-                    break
+            if group and self._write(group):
+                group = []
+            elif group and not closing:
                 with self._wake:
                     self._wake.wait_for(lambda: self._closing, RETRY_S)
-                continue
-            group = []
-        self._writer.close()
+            elif self._ended(group):
+                return
+
+    def _ended(self, left: list[Record]) -> bool:
+        """Give back what is held and end, unless something came meanwhile; ``left`` could not be written."""
+        with contextlib.suppress(OSError):
+            self._writer.close()
+        with self._wake:
+            if self._pending and not left:
+                return False
+            self._pending = left + self._pending
+            self._thread = None
+            return True
 
     def _write(self, group: list[Record]) -> bool:
         try:
@@ -118,12 +124,6 @@ class Committer:
             return False
         self._tell(self._durable, group[-1].sequence)
         return True
-
-    def _keep(self, group: list[Record]) -> None:
-        """End with records that could not be written: whoever goes on with this ledger writes them first."""
-        with self._wake:
-            self._pending = group + self._pending
-            self._thread = None
 
     def _tell(self, callback: Callable[..., None], value: int | str) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told
