@@ -31,6 +31,8 @@ PDF = "application/pdf"
 _UNEVEN = 1.25
 #: A run that the online lane ends within so many seconds has no use for batches.
 ONLINE_ENOUGH_S = 600.0
+#: Packs of a run on a real endpoint that are also sent singly, to see whether packing changes results.
+CHECKED_PACKS = 3
 
 
 @dataclass(frozen=True, slots=True)

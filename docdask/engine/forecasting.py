@@ -26,7 +26,7 @@ from docdask.core.advising import Advice, Case, Situation, advise
 from docdask.core.capacity import PACE
 from docdask.core.costing import NANO_PER_MICRO, Tariff, Till, alternative_nano_usd, tariff, usd
 from docdask.core.planner import Partition, Speed
-from docdask.core.requesting import Sender
+from docdask.core.requesting import CHECKED_PACKS, Sender
 from docdask.core.routes import Configuration, Processor, Route
 from docdask.core.server.latency import Latency
 from docdask.core.traffic import OPEN_CALLS, Bound, Traffic, batch_s, online_bounds, online_s
@@ -37,8 +37,6 @@ from docdask.store.run import RunDirectory
 
 #: Most online calls that are simulated one by one; that takes a second or two.
 SIMULATED = 20_000
-#: Packs of a run on a real endpoint that are also sent singly, to see whether packing changes results.
-CHECKED_PACKS = 3
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
+from docdask.core.requesting import CHECKED_PACKS
 from docdask.core.unpacking import PackMap
 from docdask.engine.branch import Branch
 from docdask.model import pack_id
@@ -20,8 +21,6 @@ from docdask.store.run import RunDirectory
 
 #: Share of the characters that may differ.
 MOST = 0.005
-#: Packs of a run that are also sent singly.
-CHECKED = 3
 
 _OFF = "packing/off.json"
 _LOOK_S = 1.0
@@ -68,7 +67,7 @@ class Packing:
 
 
 def first_packs(branches: Iterable[Branch]) -> frozenset[str]:
-    """Ids of the first :data:`CHECKED` packs of a plan."""
+    """Ids of the first :data:`CHECKED_PACKS` packs of a plan."""
     packs = (
         pack_id([unit.unit_id for unit in request])
         for branch in branches
@@ -76,7 +75,7 @@ def first_packs(branches: Iterable[Branch]) -> frozenset[str]:
         for request in branch.requests
         if len(request) > 1
     )
-    return frozenset(islice(packs, CHECKED))
+    return frozenset(islice(packs, CHECKED_PACKS))
 
 
 def why_off(run: RunDirectory) -> dict[str, Any] | None:
