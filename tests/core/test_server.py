@@ -374,6 +374,15 @@ def test_five_batches_run_and_the_sixth_is_refused():
     assert answers[5].code == "RESOURCE_EXHAUSTED"
 
 
+@pytest.mark.parametrize(("premium", "nano_usd"), [(False, 0), (True, 10 * 6_000_000)])
+def test_a_batch_with_add_ons_is_billed_for_them(premium, nano_usd):
+    model = service()
+    _, operation = submit(model, ocr_config=premium, premium=premium)
+    model.schedule(operation, [BatchDocument(10)], 10)
+    model.finish(operation, operation.finish_ns)
+    assert (model.books.pages_billed, model.books.cost_nano_usd) == (10, nano_usd)
+
+
 def test_the_sixth_batch_waits_where_the_service_queues():
     model = service(switches=Switches(batch_excess="wait"))
     operations = [submit(model, at_ns=n)[1] for n in range(6)]

@@ -50,14 +50,20 @@ documents = st.lists(
     max_size=40,
 )
 configurations = st.builds(
-    lambda staged, form_packs, imageless, used, free, forced: configuration(
+    lambda staged, form_packs, imageless, used, free, forced, add_on: configuration(
         Route("invoices", processor="invoice", kind="invoice"),
         Route("forms", processor="form", kind="form", lane=forced if staged or forced != "batch" else "auto"),
         Route("own", engine="offline", processor="ocr", text_layer=True, escalate_below=0.85),
         Route("rest", processor="ocr"),
         processors=[
             processor("form", pack=form_packs),
-            processor("ocr", "us", "eu", imageless=imageless),
+            processor(
+                "ocr",
+                "us",
+                "eu",
+                imageless=imageless,
+                options={"ocrConfig": {"premiumFeatures": {"enableMathOcr": add_on}}},
+            ),
         ],
         staging="gs://bucket/prefix" if staged else "",
         used_pages={"OCR_PROCESSOR": used, "FORM_PARSER_PROCESSOR": 999_990},
@@ -70,6 +76,7 @@ configurations = st.builds(
     st.integers(0, 1200),
     st.one_of(st.none(), st.integers(0, 1000)),
     st.sampled_from(["auto", "online", "batch"]),
+    st.booleans(),
 )
 
 
@@ -183,7 +190,7 @@ def test_the_price_is_what_the_books_of_the_service_bill(fresh, drawn, configure
                 [sum(u.pages for u in request)] if branch.lane == "online" else [u.pages for u in request]
             )
             for pages in together:
-                books.bill(kind, pages)
+                books.bill(kind, pages, premium=configured.processors[branch.processor].premium)
             planned += sum(unit.cost_micros for unit in request)
         assert sum(r["cost_micros"] for r in branch.rows) == sum(
             u.cost_micros for c in branch.requests for u in c

@@ -55,6 +55,8 @@ class Operation:
     message: str = ""
     error: Status | None = None
     pages_billed: int = 0
+    premium: bool = False
+    """Whether a premium feature of OCR is on (billed on top)."""
 
     @property
     def name(self) -> str:

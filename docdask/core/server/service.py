@@ -295,6 +295,7 @@ class Service:
         if not room and self.settings.switches.batch_excess == "refuse":
             return Verdict(self._spent("batch_operations", route), at_ns), None
         operation = self._create(processor, call.user, at_ns)
+        operation.premium = call.premium
         if fault == "lost":
             self.books.replies_lost += 1
         if room:
@@ -373,7 +374,8 @@ class Service:
         else:
             for document in operation.documents:
                 if document.status is None:
-                    self.books.bill(operation.processor_type, document.selected())
+                    kind, pages = operation.processor_type, document.selected()
+                    self.books.bill(kind, pages, premium=operation.premium)
                     operation.pages_billed += document.selected()
             operation.conclude(at_ns, partial_failure=self.settings.switches.partial_failure)
         return self._release(operation, at_ns)

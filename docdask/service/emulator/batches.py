@@ -24,7 +24,14 @@ from docdask.service.emulator.masks import compile_mask
 from docdask.service.emulator.messages import message_type, stamp
 from docdask.service.emulator.names import Refused, parse
 from docdask.service.emulator.objects import StorageError
-from docdask.service.emulator.processing import Caller, Processing, ReplyLost, check_labels, select
+from docdask.service.emulator.processing import (
+    Caller,
+    Processing,
+    ReplyLost,
+    check_labels,
+    has_add_ons,
+    select,
+)
 from docdask.service.emulator.statuses import to_proto
 
 _STATES = {"WAITING": 1, "RUNNING": 2, "SUCCEEDED": 3, "CANCELLING": 4, "CANCELLED": 5, "FAILED": 6}
@@ -87,6 +94,7 @@ class Batches:
             )  # fmt: skip
             self._check(request)
             inputs = self._inputs(request)
+            call.premium = has_add_ons(request.process_options)
         except Refused as refused:
             verdict = backend.service.other(
                 "BatchProcessDocuments", call.project or "0", call.location, call.user, at_ns
@@ -311,7 +319,7 @@ class Batches:
         operation = job.operation
         names = (
             "id", "project", "location", "processor", "processor_type", "user", "created_ns", "state", "updated_ns",
-            "finish_ns", "stuck", "message", "pages_billed",
+            "finish_ns", "stuck", "message", "pages_billed", "premium",
         )  # fmt: skip
         error = operation.error
         self._backend.state.append(

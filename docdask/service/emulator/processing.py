@@ -35,6 +35,14 @@ class Caller:
     api: str = "v1"
 
 
+def has_add_ons(options: Any) -> bool:
+    """Whether process options ask for features of OCR that are billed on top."""
+    premium = options.ocr_config.premium_features
+    return options.HasField("ocr_config") and any(
+        (premium.enable_selection_mark_detection, premium.compute_style_info, premium.enable_math_ocr)
+    )
+
+
 def select(options: Any, pages: int) -> tuple[int, ...] | range | None:
     """Pages that ``ProcessOptions`` select of a document; None for all.
 
@@ -233,10 +241,7 @@ class Processing:
         call.selection = select(options, call.pages)
         call.ocr_config = options.HasField("ocr_config")
         call.layout_config = options.HasField("layout_config")
-        premium = options.ocr_config.premium_features
-        call.premium = call.ocr_config and any(
-            (premium.enable_selection_mark_detection, premium.compute_style_info, premium.enable_math_ocr)
-        )
+        call.premium = has_add_ons(options)
 
     def _book(
         self,
