@@ -1,11 +1,15 @@
 """What a permit costs through a real scheduler: permits a second, CPU of the scheduler, median wait, with and without a ledger.
 
-Run: ``python benchmarks/permits.py``. Scheduler and workers are processes of their own. The first row has as many waiters as
-a call worker has calls in flight; the last one asks for one permit at a time.
+    python -m benchmarks.permits [ROW …]
+
+Scheduler and workers are processes of their own. Rows: ``many`` (10,000 waiters), ``64x2`` and ``64x1`` (as many as a call
+worker has calls in flight), ``single`` (one permit at a time), ``ledger``, ``crowd`` (100,000 waiters), ``million`` (permits, for
+the scheduler's memory).
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import statistics
@@ -106,14 +110,33 @@ def measure(workers: int, waiters: int, total: int, *, ledger: bool) -> str:
         )
 
 
+#: Name → workers, waiters each, permits in all, with a ledger.
+ROWS = {
+    "many": (2, 5_000, 100_000, False),
+    "64x2": (2, 64, 40_000, False),
+    "64x1": (1, 64, 40_000, False),
+    "single": (1, 1, 1_000, False),
+    "ledger": (2, 64, 20_000, True),
+    "crowd": (2, 50_000, 200_000, False),
+    "million": (2, 5_000, 1_000_000, False),
+}
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all if none is named")
+    options = parser.parse_args()
+    unknown = set(options.rows) - set(ROWS)
+    if unknown:
+        parser.error(f"no row {', '.join(unknown)}; rows: {', '.join(ROWS)}")
     print(
         "| workers | waiters each | ledger | permits/s | scheduler CPU a permit | median wait | scheduler memory |"
     )
     print("|---|---|---|---|---|---|---|")
-    for workers, waiters, total, ledger in (
-        (2, 5_000, 100_000, False), (2, 64, 40_000, False), (1, 64, 40_000, False), (1, 1, 1_000, False), (2, 64, 20_000, True),
-    ):  # fmt: skip
+    for name in options.rows or ROWS:
+        workers, waiters, total, ledger = ROWS[name]
         print(measure(workers, waiters, total, ledger=ledger), flush=True)
 
 

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from distributed import Client, Semaphore
@@ -184,6 +185,9 @@ def urgent(options: argparse.Namespace) -> str:
         semaphore = docdask.QuotaSemaphore(
             name="documentai", spec=spec_of(120, options.speed, "us"), client=client
         ).register()
+        semaphore.open_run(
+            "bulk", calls=waiting
+        )  # else the first of them look like a run that fits, and take the whole minute
         crowd = client.submit(_crowd, semaphore, waiting, pure=False)
         while sum(semaphore.view().waiting.values()) < waiting - 1000:
             time.sleep(0.2)
@@ -249,7 +253,8 @@ def _region(other: str, last_resort: str) -> tuple[str, ...]:
     ):
         for server in (us, eu):
             client.run(_warm, server.grpc)
-        spec = spec_of(quota, 1, "us", "eu", last_resort=last_resort)
+        # No bursts: all of it would fit into two free minutes, and nothing be left to move.
+        spec = replace(spec_of(quota, 1, "us", "eu", last_resort=last_resort), burst=False)
         semaphore = docdask.QuotaSemaphore(name="documentai", spec=spec, client=client).register()
         semaphore.open_run("run", calls=calls)
         work = partial(calling.call_by_permit, addresses={"us": us.grpc, "eu": eu.grpc}, quota=semaphore)
