@@ -237,14 +237,20 @@ class Agent:
             If there is none by that name.
         """
         await self.join()
-        await self._settled()
+        await self.settled()
         answer = await self._call(ASK, semaphore=semaphore, what=what, most=most)
         if "error" in answer:
             raise UsageError(answer["error"], answer["remedy"])
         return pickle.loads(answer["value"])  # noqa: S301 - from our own scheduler, which may run anything here anyway
 
-    async def _settled(self) -> None:
-        """Wait until the governor has taken in what was said so far: calls overtake the stream."""
+    async def settled(self) -> None:
+        """Wait until the governor has taken in what was said so far: calls overtake the stream, and so does leaving.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler does not answer.
+        """
         id_ = self.next_id()
         echo = self._echoes[id_] = self.loop.create_future()
         self._probes.append(id_)

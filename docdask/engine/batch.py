@@ -109,6 +109,7 @@ class Operations(Desk):
             self.places,
             run=self.job.url,
             priority=self.job.priority,
+            labels=self.labels,
         )
         journal.cost = request.pages, request.cost_micros
         began, results = time.perf_counter(), 0

@@ -7,6 +7,7 @@ ended; a failure that concerns everybody is told by the tally, so that the drive
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import time
@@ -19,8 +20,8 @@ from docdask.engine import units as one
 from docdask.engine.job import Job, Tally, Tell, Unit
 from docdask.engine.process import run_of, stopping
 from docdask.engine.room import Room
-from docdask.errors import DocumentError, EngineError, to_json
-from docdask.model import Facts
+from docdask.errors import ClusterError, DocumentError, EngineError, to_json
+from docdask.model import Facts, document_id
 from docdask.service.documentai import DocumentAI
 from docdask.service.errors import ServiceError
 
@@ -69,6 +70,8 @@ class Desk:
         _ = self.semaphore.agent  # found in the task's own thread, which knows its worker
         self.client = _client(key, job.emulator_host)
         self.places = quota.places(self.configuration, alias)
+        self.labels = {"docdask-run": document_id(job.url)}
+        """On every request, so that a bill can be divided among runs."""
         self.room = _room(key)
         self.maker = one.Maker(
             self.processor.engine_id, self.processor.processor_type, self.processor.version
@@ -88,6 +91,7 @@ class Desk:
             await self.work()
         finally:
             watcher.cancel()
+            await self._settled()
         if self._error is not None:
             self.tally.error = to_json(self._error)
         self.tally.stopped = self.stop.is_set()
@@ -166,8 +170,17 @@ class Desk:
             if not waiting.done():
                 waiting.cancel()
         if not waiting.done():
+            await asyncio.wait({waiting})
+        if waiting.cancelled():
             raise Stopped
         return waiting.result()
+
+    async def _settled(self) -> None:
+        """Wait until the governor knows how each call ended: who leaves without a word has lost its calls, and their price."""
+        for _ in range(3):  # what was cancelled a moment ago is on its way to the agent's loop
+            await asyncio.sleep(0)
+        with contextlib.suppress(ClusterError):  # nobody is there to be told
+            await self.semaphore.bridge(self.semaphore.agent.settled())
 
     async def _watch(self) -> None:
         while not stopping(self.run, self.job.session):  # noqa: ASYNC110 - a file says it, and files don't wake anybody

@@ -441,5 +441,7 @@ class _Batch:
             if not waiting.done():
                 waiting.cancel()
         if not waiting.done():
+            await asyncio.wait({waiting})
+        if waiting.cancelled():
             raise Adjourned(self._name)
         return waiting.result()

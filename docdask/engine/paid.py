@@ -221,6 +221,7 @@ class Calls(Desk):
                 payload.content,
                 payload.mime_type,
                 pages=payload.selector,
+                labels=self.labels,
             )
         except ServiceError as error:
             permit.report(error.verdict, after_s=error.after_s, limit=error.limit, code=error.code)

@@ -8,6 +8,7 @@ quotas were changed goes on working.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import uuid
 from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
@@ -419,11 +420,49 @@ class QuotaSemaphore:
             raise
 
     async def bridge(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Await from any loop what runs on the agent's."""
+        """Await from any loop what runs on the agent's. Whoever stops waiting holds nothing."""
         loop = self.agent.loop
         if _running_loop() is loop:
             return await coroutine
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+        crossing = _Crossing(coroutine)
+        future = asyncio.run_coroutine_threadsafe(crossing.run(), loop)
+        try:
+            # Shielded: a permit that is on its way here when its waiter is cancelled must not be dropped unseen.
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            future.add_done_callback(self._unused)
+            loop.call_soon_threadsafe(crossing.cancel)
+            raise
+
+    def _unused(self, future: concurrent.futures.Future[Any]) -> None:
+        """Give back what nobody waits for any more."""
+        if future.cancelled() or future.exception() is not None:
+            return
+        permit = future.result()
+        if isinstance(permit, Permit):
+            self._forget(permit)
+            permit.report("unused")
+
+
+class _Crossing:
+    """A coroutine on another loop, which can be cancelled there before it has begun."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    async def run(self) -> Any:
+        if self._cancelled:
+            self._coroutine.close()
+            raise asyncio.CancelledError
+        self._task = asyncio.current_task()
+        return await self._coroutine
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Entry:

@@ -11,7 +11,7 @@ import pytest
 
 import docdask
 from docdask.core.server import ServerSettings
-from docdask.engine import paid, paying
+from docdask.engine import packcheck, paid, paying
 from docdask.engine.desk import Desk
 from docdask.errors import EngineError, NotAccepted, PermitRefused
 from docdask.service.emulator import EmulatorConfig
@@ -144,28 +144,41 @@ def test_small_documents_share_requests_and_give_the_same_tables(pile, reading):
         pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
 
 
-def test_a_pack_that_is_refused_is_halved_until_the_culprit_stands_alone(pile, emulator, monkeypatch):
-    import pypdfium2
+class Service:
+    """Google's client, and a service that answers some requests in its own way."""
 
-    class Refusing:
-        """Google's client, and a service that can't stand letter number 7."""
+    def __init__(self, client, answer) -> None:
+        self.client, self.answer = client, answer
 
-        def __init__(self, client) -> None:
-            self.client = client
+    async def process(self, place, processor, content, mime_type, **more):
+        self.answer(content)
+        return await self.client.process(place, processor, content, mime_type, **more)
 
-        async def process(self, place, processor, content, mime_type, **more):
-            pdf = pypdfium2.PdfDocument(content)
-            if any("number 7," in page.get_textpage().get_text_range() for page in pdf):
-                raise make("corrupt")
-            return await self.client.process(place, processor, content, mime_type, **more)
 
+@pytest.fixture
+def service(monkeypatch):
+    """Called with a function, it lets that look at the bytes of each request, and raise."""
     before = Desk.__init__
 
-    def patched(self, *args, **more):
-        before(self, *args, **more)
-        self.client = Refusing(self.client)
+    def use(answer) -> None:
+        def patched(self, *args, **more):
+            before(self, *args, **more)
+            self.client = Service(self.client, answer)
 
-    monkeypatch.setattr(Desk, "__init__", patched)
+        monkeypatch.setattr(Desk, "__init__", patched)
+
+    return use
+
+
+def test_a_pack_that_is_refused_is_halved_until_the_culprit_stands_alone(pile, emulator, service):
+    import pypdfium2
+
+    def no_seven(content):
+        pdf = pypdfium2.PdfDocument(content)
+        if any("number 7," in page.get_textpage().get_text_range() for page in pdf):
+            raise make("corrupt")
+
+    service(no_seven)
     found = run(pile)
     documents = found.frame("documents")
     refused = documents[(documents["problem"] == "corrupt") & documents["engine"].notna()]
@@ -174,30 +187,41 @@ def test_a_pack_that_is_refused_is_halved_until_the_culprit_stands_alone(pile, e
     assert books(emulator)[0] == 39 - 2, "the others are paid once"
 
 
-def test_an_answer_that_lacks_pages_is_told_and_not_paid_again(pile, emulator, monkeypatch):
-    from google.cloud import documentai
+def test_a_processor_that_is_taken_away_ends_the_run_in_order_and_it_can_go_on(pile, emulator, service):
+    calls = []
 
-    from docdask.service.documentai import Answer, DocumentAI
+    def taken_away(content):
+        calls.append(content)
+        if len(calls) > 5:
+            raise make("permission")
 
-    real_process = DocumentAI.process
+    service(taken_away)
+    with pytest.raises(EngineError, match=r"permission|lacks"):
+        run(pile, processor="ocr", options={"pack": False})
+    halfway = docdask.open("run").summary()
+    assert 0 < halfway["pages_paid"] == books(emulator)[0]
+    assert halfway["pending"] > 0
+    assert halfway["pages_at_risk"] == 0, "how each call ended was told before anybody left"
+    service(lambda _content: None)
+    assert docdask.run("run", cluster="none").summary()["pending"] == 0
+    assert books(emulator)[0] == 39
 
-    async def process(self, place, processor, content, mime_type, **more):
-        answer = await real_process(self, place, processor, content, mime_type, **more)
-        document = documentai.Document.pb().FromString(answer.document)
-        if len(document.pages) == 1:
-            return answer
-        del document.pages[-1]
-        return Answer(document.SerializeToString(), answer.request_bytes, answer.seconds)
 
-    monkeypatch.setattr(DocumentAI, "process", process)
-    found = run(pile)
-    documents = found.frame("documents")
-    told = documents[documents["problem"] == "bad-answer"]
-    assert len(told) > 1
-    assert found.summary()["pending"] == 0
-    pages = books(emulator)[0]
-    run("run", to=None)
-    assert books(emulator)[0] == pages
+def test_the_first_packs_are_also_sent_singly_where_packing_needs_proof(pile, reading, monkeypatch):
+    monkeypatch.setattr(paying, "unproven", lambda _configuration: True)
+    found = run(pile, budget="100 pages").summary()
+    assert books(reading)[0] == 2 * 39 == found["pages_paid"]
+    assert found["pending"] == 0
+    assert packcheck.why_off(RunDirectory.open("run")) is None
+
+
+def test_packing_goes_off_where_texts_differ_and_the_run_goes_on(pile, emulator, monkeypatch):
+    monkeypatch.setattr(paying, "unproven", lambda _configuration: True)
+    monkeypatch.setattr(packcheck, "difference", lambda one, _other: 0.01 if one else 0.0)
+    found = run(pile, budget="100 pages").summary()
+    assert found["pending"] == 0
+    assert packcheck.why_off(RunDirectory.open("run"))["differs"] > packcheck.MOST
+    assert all(call["labels"]["docdask-run"] for call in emulator.calls(method="ProcessDocument", code="OK"))
 
 
 def test_a_document_that_changed_is_left_out_of_its_pack(pile, tmp_path, emulator):

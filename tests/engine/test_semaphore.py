@@ -291,3 +291,24 @@ def test_one_agent_serves_all_semaphores_of_a_worker(client):
 def test_without_a_client_it_says_what_to_do():
     with pytest.raises(ClusterError, match=r"create a distributed\.Client first"):
         QuotaSemaphore(name="nowhere").acquire()
+
+
+def test_whoever_is_cancelled_on_another_loop_holds_nothing_whenever_it_comes(client):
+    """Also when the permit is on its way from the agent's loop at that moment."""
+    semaphore = QuotaSemaphore(name="crossing", client=client).register()
+
+    async def waits() -> None:
+        for round_ in range(40):
+            waiters = [asyncio.ensure_future(semaphore.permit().__aenter__()) for _ in range(20)]
+            for _ in range(round_ % 20):
+                await asyncio.sleep(0.0005)  # no time is waited for: it is the moment that differs
+            for waiter in waiters:
+                waiter.cancel()
+            await asyncio.wait(waiters)
+            for waiter in waiters:
+                if not waiter.cancelled():
+                    waiter.result().report()
+        await asyncio.sleep(0)
+
+    asyncio.run(waits())
+    assert semaphore.get_value() == 0
