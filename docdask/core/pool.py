@@ -184,12 +184,13 @@ class Pool:
     def open_run(self, event: ev.OpenRun) -> None:
         """Begin a run, or go on with one; what its ledger says was spent beyond what is known counts."""
         run = self.runs.get(event.run)
-        if run is None or run.closed:
-            run = run or self.runs.setdefault(event.run, Run())
-            known = run.budget.claims()
-            more = [max(0, now - before) for now, before in zip(event.spent, known, strict=True)]
-            self.budget.add(*more)
-            run.budget.add(*more)
+        new = run is None or run.closed
+        run = run or self.runs.setdefault(event.run, Run())
+        known = run.budget.claims()
+        more = [max(0, now - before) for now, before in zip(event.spent, known, strict=True)]
+        self.budget.add(*more)
+        run.budget.add(*more)
+        if new:
             run.calls, run.pages = event.calls, event.pages
             run.ledger = event.ledger
         run.closed = False

@@ -218,14 +218,16 @@ class GovernorShell:
     async def _open_run(self, event: ev.OpenRun) -> list[ins.Reject]:
         """Open a run, and its ledger with it: nothing of it is granted before what was spent is known."""
         pool = self.governor.pools.get(event.semaphore)
-        ledger = self.ledgers.get("")
+        ledger, read = self.ledgers.get(""), False
         if event.ledger and pool is not None:
             since = self._since_utc_ns(max(3 * pool.spec.period_ns, _RECENT_NS))
             ledger, read = await self.ledgers.open(event.ledger, since)
             if read:
                 self._number(ledger)
             event = replace(event, ledger=ledger.name)
-        if ledger is not None and not any(event.spent):
+        # What was read before says nothing new about a run that is known, and its calls at risk may have ended since.
+        news = read or pool is None or event.run not in pool.runs
+        if ledger is not None and news and not any(event.spent):
             event = replace(event, spent=_spent(ledger, event.semaphore, event.run))
         rejected = self.handle(replace(event, at_ns=self.clock.now_ns()))
         if event.ledger and ledger is not None and not rejected:

@@ -4,7 +4,7 @@ Rules:
 
 1. A ledger is read before a governor writes to it, in a thread; its numbers go on above what was read, under an epoch of
    its own.
-2. It is read anew when the first run since then opens it: meanwhile another cluster may have gone on with that run.
+2. It is read anew when it is opened and nobody uses it, or another governor has written to it: a run may have gone on elsewhere.
 3. Records that come while it is read are kept, and written with numbers that follow what was read.
 4. A grant is held until its record is durable; what fails fails for those who write to that ledger alone.
 """
@@ -118,7 +118,9 @@ class Ledgers:
         async with self._opening.setdefault(name, asyncio.Lock()):
             known = self._ledgers.get(name)
             if known is not None and (known.users or not name):
-                return known, False
+                newest = await asyncio.to_thread(next_epoch, place, 0) - 1
+                if newest <= known.epoch:
+                    return known, False
             return await self._read(name, place, since_utc_ns, known), True
 
     async def _read(self, name: str, url: str, since_utc_ns: int, known: Ledger | None) -> Ledger:
@@ -133,9 +135,9 @@ class Ledgers:
                 for record in waiting:
                     known.committer.add(record)
             raise
-        late = [] if known is None else [*known.committer.left(), *(known.waiting or [])]
+        came = [] if known is None else [*known.committer.left(), *(known.waiting or [])]
         read = summing.totals()
-        late = [record._replace(sequence=read.sequence + n, epoch=epoch) for n, record in enumerate(late, 1)]
+        late = [record._replace(sequence=read.sequence + n, epoch=epoch) for n, record in enumerate(came, 1)]
         summing.add(late)
         epochs = frozenset({epoch}) | (known.epochs if known else frozenset())
         ledger = Ledger(name, url, epoch, epochs, summing.totals(faults))
@@ -143,6 +145,12 @@ class Ledgers:
         ledger.committer = self._committer(ledger, writer)
         for record in late:
             ledger.committer.add(record)
+        if known is not None:
+            ledger.users = known.users
+            numbers = {old.sequence: new.sequence for old, new in zip(came, late, strict=True)}
+            for sequence, count, done in known.held:  # others are on the disk: they are let go from there
+                if sequence in numbers:
+                    heapq.heappush(ledger.held, (numbers[sequence], count, done))
         self._ledgers[name] = ledger
         return ledger
 

@@ -339,6 +339,52 @@ def test_a_run_that_went_on_elsewhere_is_read_anew(tmp_path):
     assert fold(reading.records).at_risk == (0, 0)
 
 
+def test_a_run_that_nobody_closed_and_that_went_on_elsewhere_is_read_anew(tmp_path, monkeypatch):
+    """Its driver died; somebody else went on with it; and a new driver comes back while calls of the first one end."""
+    reading, go_on = threading.Event(), threading.Event()
+    real = ledgers.summed
+
+    def slow(*arguments):
+        reading.set()
+        go_on.wait(20)
+        return real(*arguments)
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True))
+        await semaphore.open_run("june", ledger=str(tmp_path))
+        held = await semaphore.acquire(run="june", pages=2)
+        async with (
+            LocalCluster(n_workers=0, processes=False, asynchronous=True, dashboard_address=":0", protocol="tcp://") as two,
+            Client(two, asynchronous=True, set_as_default=False) as other,
+        ):  # fmt: skip
+            there = QuotaSemaphore(name="s", spec=spec(ledger=True), client=other)
+            await there.open_run("june", ledger=str(tmp_path))
+            await spend(there, "june", 5)
+            assert await spent(there) == {"": 5, "june": 5}
+        monkeypatch.setattr(ledgers, "summed", slow)
+        opening = asyncio.ensure_future(semaphore.open_run("june", ledger=str(tmp_path)))
+        await asyncio.to_thread(reading.wait, 20)
+        acquiring = asyncio.ensure_future(semaphore.acquire(run="june"))
+        await semaphore.release(held)
+        await semaphore.view()  # both are known there by now
+        assert not acquiring.done()
+        go_on.set()
+        await opening
+        await semaphore.release(await acquiring)
+        await spend(semaphore, "june", 1)
+        assert (await semaphore.view()).held == 0
+        assert await spent(semaphore) == {"": 9, "june": 9}
+        for budget in (await semaphore.view()).budgets:
+            assert budget.pages_at_risk == budget.pages_reserved == 0
+
+    cluster(body)
+    found = read_ledger(str(tmp_path))
+    assert found.whole
+    assert fold(found.records).pages_billed == 9
+    assert fold(found.records).at_risk == (0, 0)
+    assert max(record.epoch for record in found.records) == 3
+
+
 def test_records_that_come_while_a_ledger_is_read_follow_what_was_read(tmp_path, monkeypatch):
     reading, go_on = threading.Event(), threading.Event()
 
