@@ -65,6 +65,11 @@ class Spending:
         for record in records:
             self.add(record)
 
+    @property
+    def open(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Calls without a known end: unit and fence → pages and micro-dollars."""
+        return dict(self._open)
+
     def to_json(self) -> dict[str, Any]:
         """JSON object of everything, from which :meth:`from_json` goes on."""
         return {

@@ -16,11 +16,15 @@ def ledger_command(run_: str, unit: str | None, as_json: bool) -> None:
     """
     import json
 
+    from docdask.monitor import risk
     from docdask.monitor.story import stories, totals_dict, totals_of, totals_text
 
     if unit is None:
-        found = totals_of(run_)
-        click.echo(json.dumps(totals_dict(found)) if as_json else totals_text(run_, found))
+        found, calls = totals_of(run_), risk.open_calls(run_)
+        if as_json:
+            click.echo(json.dumps({**totals_dict(found), "at_risk": risk.to_json(calls)}))
+        else:
+            click.echo("\n\n".join(filter(None, (totals_text(run_, found), risk.text(calls)))))
         return
     told = stories(run_, unit)
     click.echo(

@@ -117,6 +117,11 @@ class FollowedLedger:
         except (FileNotFoundError, KeyError, TypeError, ValueError, AttributeError):
             self._forget()
 
+    def open_calls(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Calls without a known end: unit and fence → pages and micro-dollars; errors as for :meth:`spent`."""
+        self.spent()
+        return self._spending.open
+
     def _forget(self) -> None:
         self._sizes, self._offsets, self._spending = {}, {}, Spending()
 
