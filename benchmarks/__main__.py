@@ -5,7 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("overhead", "speedup", "plan_sample", "plan_million", "scan", "corpus", "quality")
+ALL = (
+    "overhead",
+    "speedup",
+    "plan_sample",
+    "plan_million",
+    "scan",
+    "corpus",
+    "quality",
+    "permits",
+    "simulate",
+    "forecast",
+    "quota",
+)
 
 for name in sys.argv[1:] or ALL:
     print(f"# {name}\n", flush=True)

@@ -132,7 +132,7 @@ def killing(made: LocalCluster, every_s: float, seed: int = 0) -> Iterator[list[
             thread.join()
 
 
-def work_off(client: Client, task: Callable[[int], int], calls: int) -> list[int]:
+def work_off(client: Client, task: Callable[[int], float], calls: int) -> list[float]:
     """Results of so many tasks, each fetched when it is there: what a worker keeps is lost with it, and paid for again."""
     done = as_completed(client.map(task, range(calls), pure=False), with_results=True)
     return [result for batch in done.batches() for _, result in batch]
@@ -157,14 +157,16 @@ def google_client(address: str):
         return _clients[address]
 
 
-def process_page(address: str, location: str = "us", retry=None) -> None:
-    """One call of one page."""
+def process_page(address: str, location: str = "us", retry=None) -> float:
+    """One call of one page; seconds that it took."""
     from google.cloud import documentai_v1
 
     document = documentai_v1.RawDocument(content=page(), mime_type="application/pdf")
     name = PROCESSOR.format(location=location)
     request = documentai_v1.ProcessRequest(name=name, raw_document=document)
+    begin = time.monotonic()
     google_client(address).process_document(request, retry=retry, timeout=60)
+    return time.monotonic() - begin
 
 
 _page: list[bytes] = []
@@ -186,8 +188,8 @@ def page() -> bytes:
 
 def call_by_permit(
     number: int, addresses: dict[str, str], quota: docdask.QuotaSemaphore, lane: str = "normal"
-) -> int:
-    """A plain task: a permit, a call, what became of it; again until it is answered. Attempts that it took."""
+) -> float:
+    """A plain task: a permit, a call, what became of it; again until it is answered. Seconds of the call."""
     from google.api_core.exceptions import GoogleAPICallError, RetryError
 
     policy, attempt = RetryPolicy(attempts=10**6), 0
@@ -196,7 +198,7 @@ def call_by_permit(
         permit = quota.acquire(run="run", lane=lane, unit=str(number), attempt=attempt)
         location = permit.endpoint.partition("/")[0]
         try:
-            process_page(addresses[location], location)
+            took_s = process_page(addresses[location], location)
         except (GoogleAPICallError, RetryError) as error:
             code = getattr(error, "grpc_status_code", None)
             said = verdict(code.name if code is not None else "UNKNOWN", str(error))
@@ -207,7 +209,7 @@ def call_by_permit(
             time.sleep((wait_ns or 0) / 1e9)
         else:
             permit.report()
-            return attempt
+            return took_s
 
 
 # -- rivals ----------------------------------------------------------------------------------------------------------------
@@ -221,13 +223,13 @@ def patient():
     return retry.Retry(predicate=again, initial=1.0, maximum=60.0, multiplier=2.0, timeout=3600.0)
 
 
-def call_by_lease(number: int, address: str, semaphore: Semaphore, hold_s: float) -> int:
+def call_by_lease(_number: int, address: str, semaphore: Semaphore, hold_s: float) -> float:
     """``distributed.Semaphore``, each lease held so long that all of them together make the quota."""
     with semaphore:
         begin = time.monotonic()
-        process_page(address, retry=patient())
+        took_s = process_page(address, retry=patient())
         time.sleep(max(0.0, hold_s - (time.monotonic() - begin)))
-    return number
+    return took_s
 
 
 class Bucket:
@@ -254,20 +256,19 @@ class Bucket:
 _buckets: dict[str, Bucket] = {}
 
 
-def call_by_bucket(number: int, address: str, capacity: float, rate: float) -> int:
+def call_by_bucket(_number: int, address: str, capacity: float, rate: float) -> float:
     """A token bucket a worker, each with its part of the quota."""
     with _lock:
         bucket = _buckets.setdefault(get_worker().id, Bucket(capacity, rate))
     bucket.take()
-    process_page(address, retry=patient())
-    return number
+    return process_page(address, retry=patient())
 
 
-def by_threads(calls: int, address: str, threads: int = 64) -> None:
+def by_threads(calls: int, address: str, threads: int = 64) -> list[float]:
     """No Dask, no limit, retries."""
     with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(process_page, address, retry=patient()) for _ in range(calls)]:
-            future.result()
+        futures = [pool.submit(process_page, address, retry=patient()) for _ in range(calls)]
+        return [future.result() for future in futures]
 
 
 # -- books -----------------------------------------------------------------------------------------------------------------
