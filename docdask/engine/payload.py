@@ -111,24 +111,30 @@ def _single(
 def _joined(
     job: Job, read: list[tuple[Unit, bytes, str]], refused: list[tuple[Unit, DocumentError]]
 ) -> Payload:
-    parts = [(content, mime_type) for _, content, mime_type in read]
+    """Join documents into one PDF. What can't be joined, or not with certainty, goes alone."""
+    assert job.configuration is not None
+    units = tuple(unit for unit, _, _ in read)
+    apart = Payload((), b"", "", refused=tuple(refused), alone=units)
     try:
-        content, facts = joining.join(parts, limits=Limits(**job.limits))
+        content, facts = joining.join([(data, kind) for _, data, kind in read], limits=Limits(**job.limits))
     except (
         DocumentError
     ):  # too slow or too large together; one of them may be to blame, and nobody knows which
-        return Payload((), b"", "", refused=tuple(refused), alone=tuple(unit for unit, _, _ in read))
+        return apart
     alone, whole = [], []
-    for (unit, _, _), told in zip(read, facts, strict=True):
+    for unit, told in zip(units, facts, strict=True):
         if isinstance(told, DocumentError):
             alone.append(unit)
+        elif len(told) != unit.pages:
+            return apart  # not what the scan counted: whose a page of the answer is would be a guess
         else:
             whole.append((unit, told))
-    rest: dict[str, Any] = {"refused": tuple(refused), "alone": tuple(alone)}
-    if not whole:
-        return Payload((), b"", "", **rest)
+    if not whole or len(content) > job.configuration.book.limit("online_bytes"):
+        return apart
     pack = PackMap.of([unit.unit_id for unit, _ in whole], [told for _, told in whole])
-    return Payload(tuple(unit for unit, _ in whole), content, _PDF, pack=pack, **rest)
+    return Payload(
+        tuple(unit for unit, _ in whole), content, _PDF, pack=pack, refused=tuple(refused), alone=tuple(alone)
+    )
 
 
 def documents(payload: Payload, answer: bytes, limits: dict[str, Any]) -> dict[str, bytes]:

@@ -32,8 +32,17 @@ def unpacked(answer: bytes, pack: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def renumbered(answer: bytes, first_page: int) -> bytes:
-    """The Document with its pages numbered as in the file it was cut from."""
-    document = unpacking.renumber(parse(answer), first_page)
+    """The Document with its pages numbered as in the file it was cut from.
+
+    Raises
+    ------
+    DocumentError
+        ``bad-answer``, if it is not one of pages.
+    """
+    try:
+        document = unpacking.renumber(parse(answer), first_page)
+    except MergeError as error:
+        raise _bad(error) from error
     return bytes(document.SerializeToString(deterministic=True))
 
 
