@@ -84,6 +84,10 @@ class DocumentAI:
 
     # -- online ------------------------------------------------------------------------------------------------------
 
+    def load(self) -> None:
+        """Import what the first call would have to import; a second, once a process."""
+        requests.default_mask()
+
     async def process(
         self,
         place: Place,

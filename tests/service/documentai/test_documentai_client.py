@@ -234,6 +234,20 @@ def test_making_a_client_connects_nowhere_and_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_what_the_first_call_would_import_can_be_imported_before_it():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from docdask.core.routes import Configuration;"
+        "from docdask.service.documentai import DocumentAI;"
+        "DocumentAI(Configuration('p', 'us', {}, ())).load();"
+        "print([name for name in ('grpc', 'google.cloud.documentai_v1') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['grpc', 'google.cloud.documentai_v1']"
+
+
 class TestVersions:
     def test_the_default_version_is_resolved(self, use):
         async def call(client, staging):
