@@ -198,7 +198,9 @@ def _configured(configuration: str) -> Configuration:
 
 @functools.lru_cache(maxsize=4)
 def _client(configuration: str, emulator_host: str) -> DocumentAI:
-    return DocumentAI(_configured(configuration), emulator_host=emulator_host)
+    client = DocumentAI(_configured(configuration), emulator_host=emulator_host)
+    client.load()  # the first call has a permit in hand, which is for a call that goes out at once
+    return client
 
 
 @functools.lru_cache(maxsize=4)
