@@ -8,7 +8,7 @@ out over columns, and once for all documents of the same type and length.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -205,7 +205,7 @@ class _Work:
     def decide(self) -> None:
         """Decide the lane of each paid document; those that may take either are divided, over all processors at once."""
         queues: dict[str, list[tuple[Numbers, Numbers, Numbers]]] = {}
-        online_first: Counter[str] = Counter()
+        online_first: dict[str, float] = defaultdict(float)
         batch_first_s = 0.0
         for index, way in enumerate(self.ways):
             members = np.flatnonzero(self.docs.way == index)
@@ -351,7 +351,7 @@ class _Work:
                 numbers = np.where(spans > 1, np.cumsum(spans > 1) - 1, -1)
                 found.append(
                     Partition(
-                        0, group, entries[starts[start] : starts[stop]], float(seconds[start:stop].sum()),
+                        0, group, _plain(entries[starts[start] : starts[stop]]), float(seconds[start:stop].sum()),
                         way=course, requests=int(requests[start:stop].sum()), packs=_plain(np.repeat(numbers, spans)),
                     )
                 )  # fmt: skip

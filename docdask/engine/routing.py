@@ -150,13 +150,12 @@ def _follow(catalog: pa.Table, configuration: Configuration, ready: Numbers) -> 
                 known[key] = configuration.route(facts)
             except UsageError as error:
                 known[key] = error
-        route = known[key]
-        if isinstance(route, UsageError):
-            _set_aside(
-                routed, row, Refusal("bad-route", f"its source list says: {route.message}", route.remedy)
-            )
+        answer = known[key]
+        if isinstance(answer, Route):
+            found[row] = number(answer)
         else:
-            found[row] = number(route)
+            reason = f"its source list says: {answer.message}"
+            _set_aside(routed, row, Refusal("bad-route", reason, answer.remedy))
     for row in np.flatnonzero(ready & (found < 0)).tolist():
         if row not in routed.refused:
             routed.refused[row] = Refusal(
