@@ -112,6 +112,8 @@ class Operations(Desk):
             labels=self.labels,
         )
         journal.cost = request.pages, request.cost_micros
+        # Their calls begin now: in the tables each of them lasts as long as the operation that they share.
+        records = {unit.unit_id: one.Record(self.maker, unit, self.queued_ns) for unit in left}
         began, results = time.perf_counter(), 0
         async for unit_id, result in run_batch(
             request,
@@ -126,12 +128,13 @@ class Operations(Desk):
             unit = wanted.pop(unit_id, None)
             if unit is not None:
                 seconds = (time.perf_counter() - began) / len(files)
-                await self._keep(unit, result, seconds, journal.endpoint)
+                await self._keep(records[unit_id], result, seconds, journal.endpoint)
         if results:
             await asyncio.to_thread(journal.close)
             await journal.stored()
 
-    async def _keep(self, unit: Unit, result: Result, seconds: float, endpoint: str) -> None:
+    async def _keep(self, record: one.Record, result: Result, seconds: float, endpoint: str) -> None:
+        unit = record.unit
         if isinstance(result, ServiceError) and result.retry and result.scope != "document":
             await self.leave_open(unit, result, _ATTEMPTS)
             return
@@ -147,7 +150,7 @@ class Operations(Desk):
             await self.set_aside(unit, error)
             return
         document = documents[unit.unit_id]
-        facts = one.Record(self.maker, unit, self.queued_ns).success(
+        facts = record.success(
             document,
             unit.size_bytes,
             _ATTEMPTS,

@@ -304,6 +304,9 @@ def test_long_documents_go_in_ranges_and_come_back_whole(tmp_path, reading):
         one, other = online.frame(name), batch.frame(name)
         assert len(one) >= 100
         pd.testing.assert_frame_equal(one, other)
+    calls = batch.frame("calls")
+    lasted_s = (calls["ended_at"] - calls["started_at"]).dt.total_seconds()
+    assert (lasted_s >= calls["seconds"] * 0.99).all(), "a file of a batch lasts as long as its operation"
 
 
 def test_three_routes_four_ways_in_one_run(pile, tmp_path, emulator):
