@@ -239,9 +239,10 @@ def test_what_the_first_call_would_import_can_be_imported_before_it():
     import sys
 
     code = (
-        "import sys; from docdask.core.routes import Configuration;"
+        "import sys; from docdask.core.routes import Configuration, Place, Processor, Route;"
         "from docdask.service.documentai import DocumentAI;"
-        "DocumentAI(Configuration('p', 'us', {}, ())).load();"
+        "ocr = Processor('ocr', 'OCR_PROCESSOR', (Place('us', 'projects/p/locations/us/processors/ocr'),));"
+        "DocumentAI(Configuration('p', 'us', {'ocr': ocr}, (Route('all', processor='ocr'),))).load();"
         "print([name for name in ('grpc', 'google.cloud.documentai_v1') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
