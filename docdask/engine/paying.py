@@ -141,11 +141,6 @@ class Payer:
             storage_host=storage,
             checks=first_packs(planning.branches(self.run)) if unproven(configuration) else frozenset(),
         )
-        try:
-            self._look(configuration)
-        except BaseException:
-            self._stop_emulator()
-            raise
         return self
 
     def __exit__(
@@ -184,20 +179,33 @@ class Payer:
                 self.job.url, calls=calls, pages=pages, budget=budget_of(self.run), ledger=self.job.url
             )
             try:
+                self._look(configuration, semaphore)
                 yield
             finally:
                 with contextlib.suppress(Exception):  # the scheduler may be gone; that is told elsewhere
                     semaphore.close_run(self.job.url)
 
-    def _look(self, configuration: Configuration) -> None:
-        """Look at every processor before money is spent.
+    def _look(self, configuration: Configuration, semaphore: QuotaSemaphore) -> None:
+        """Look at every processor before money is spent, with permits: the service counts these calls too.
 
         Raises
         ------
         EngineError
             What is wrong, in one sentence, with its remedy.
         """
-        found = asyncio.run(_checked(configuration, self.job, batch=_uses_batch(self.run)))
+        names = sorted(
+            name for alias in configuration.processors for name in quota.places(configuration, alias)
+        )
+        permits = [
+            semaphore.acquire(pages=0, run=self.job.url, unit=f"check {name}", endpoints=(name,))
+            for name in names
+        ]
+        try:
+            found = asyncio.run(_checked(configuration, self.job, batch=_uses_batch(self.run)))
+        finally:
+            for permit in permits:
+                permit.report(pages_billed=0, micros_billed=0, code="CHECK")
+                semaphore.release(permit)
         bad = [check for check in found if not check.ok]
         if bad:
             raise EngineError("; ".join(dict.fromkeys(check.message for check in bad)), bad[0].remedy)
