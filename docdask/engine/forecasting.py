@@ -119,7 +119,10 @@ class Outlook:
         slots = max((t.capacity.operations for t in self.traffic.values() if t.operations), default=0)
         if operations:
             seconds = batch_s(sorted(operations, reverse=True), slots, self.latency)
-            yield Bound("batch", seconds, f"{telling.counted(slots, 'batch operation')} at a time")
+            text = f"{telling.counted(slots, 'batch operation')} at a time"
+            if len(operations) <= slots:
+                text = f"its longest batch operation ({max(operations):,} pages)"
+            yield Bound("batch", seconds, text)
 
     def _user(self) -> Iterator[Bound]:
         assert self.configuration is not None
