@@ -18,7 +18,8 @@ from distributed import Client, LocalCluster
 
 from docdask import GovernorPlugin, QuotaSemaphore
 from docdask.core.ledger import fold
-from docdask.core.spec import EndpointSpec, SemaphoreSpec
+from docdask.core.spec import BudgetSpec, EndpointSpec, SemaphoreSpec
+from docdask.errors import PermitRefused
 from docdask.store.ledger import read_ledger
 from tests.engine.test_semaphore import most_in
 from tests.processes import wait_until
@@ -74,13 +75,17 @@ def test_a_worker_that_is_killed_gives_back_what_it_held(tmp_path):
         assert semaphore.get_value() == 1
 
 
-def test_a_scheduler_that_comes_back_by_preload_knows_the_minute_and_who_waits(tmp_path):
+@pytest.mark.parametrize("of_run", [False, True], ids=["ledger of the scheduler", "ledger of the run"])
+def test_a_scheduler_that_comes_back_by_preload_knows_the_minute_and_who_waits(tmp_path, monkeypatch, of_run):
+    monkeypatch.setenv("DOCDASK_STATE", str(tmp_path / "state"))
     spec = SemaphoreSpec((EndpointSpec("us", requests=6),), ledger=True)
-    options = ("--preload", "docdask.engine.preload", "--ledger", str(tmp_path))
+    options = ["--preload", "docdask.engine.preload"] + ([] if of_run else ["--ledger", str(tmp_path)])
     semaphore = QuotaSemaphore(name="s", spec=spec)
     got = []
     with scheduler(0, *options) as (process, address):
         client = Client(address, timeout=30)
+        if of_run:
+            semaphore.open_run("june", ledger=str(tmp_path), budget=BudgetSpec(pages=7))
         for _ in range(6):
             with semaphore.permit(run="june"):
                 pass
@@ -103,6 +108,10 @@ def test_a_scheduler_that_comes_back_by_preload_knows_the_minute_and_who_waits(t
         thread.join(30)
         assert [permit.endpoint for permit in got] == ["us"]
         assert got[0].fence > 6
+        if of_run:  # the client has opened it again by itself, before anybody was granted anything
+            semaphore.release(got[0])
+            with pytest.raises(PermitRefused, match="budget"):
+                semaphore.acquire(run="june", timeout=60)
         client.close()
     assert read_ledger(str(tmp_path)).whole
 
