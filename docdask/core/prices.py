@@ -121,13 +121,15 @@ def price_list(changes: Mapping[str, float]) -> Mapping[str, Price]:
 
 def tier_cost(tiers: tuple[tuple[int, int], ...], used_units: int, units: int) -> int:
     """Nano-dollars of ``units`` more units after ``used_units`` of the same month."""
-    total, first, last = 0, used_units, used_units + units
-    if first >= tiers[-1][0]:
-        return tiers[-1][1] * units
-    for index, (start, each) in enumerate(tiers):
-        end = tiers[index + 1][0] if index + 1 < len(tiers) else last
-        total += each * max(0, min(last, end) - max(first, start))
-    return total
+    total, first, last, each = 0, used_units, used_units + units, 0
+    for start, price in tiers:
+        if start >= last:
+            break
+        if start > first:
+            total += each * (start - first)
+            first = start
+        each = price
+    return total + each * (last - first)
 
 
 def cost_nano_usd(
