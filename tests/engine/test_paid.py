@@ -403,3 +403,12 @@ def test_asked_to_stop_nothing_new_is_sent_and_what_was_sent_is_kept(pile, emula
     assert found["stored"] > 0
     documents = docdask.open("run").frame("documents")
     assert books(emulator)[0] == documents[documents["duplicate_of"].isna()]["pages"].sum()
+
+
+def test_an_emulator_of_our_own_knows_how_many_free_pages_are_left(pile, tmp_path):
+    Path("docdask.toml").write_text("[documentai]\nfree_pages = 0\n", encoding="utf-8")
+    found = docdask.run(
+        pile, to="own", engine="emulator", cluster="none", options={"ocr": "fast", "latency": "none"}
+    ).summary()
+    kept = RunDirectory.open("own").read_json(paying.BOOKS)
+    assert found["cost_usd"] == pytest.approx(kept["cost_usd"]) == pytest.approx(39 * 0.0015)

@@ -67,7 +67,7 @@ class Service:
 
     def reset(self) -> None:
         """Forget all calls: quotas are full, books empty, no operation known. Processors stay."""
-        self.books = Books()
+        self.books = Books(units=dict(self.settings.used_units))
         self.quotas = Quotas(self.settings)
         self.operations: dict[str, Operation] = {}
         self._running: dict[tuple[str, ...], int] = {}

@@ -6,6 +6,7 @@ is right under every other reading.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,5 +55,7 @@ class ServerSettings:
     switches: Switches = field(default_factory=Switches)
     deployment: str = ""
     """When set, only this location is served; others are refused as by a server of another deployment."""
+    used_units: Mapping[str, int] = field(default_factory=dict)
+    """Processor type → units billed already this month: they decide tiers and free pages of the books."""
     denied: frozenset[str] = frozenset()
     """Permissions that nobody has, e.g. ``documentai.processors.processOnline``."""

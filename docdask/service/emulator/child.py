@@ -24,7 +24,9 @@ from typing import IO, Any, Self
 
 from docdask.configuration import EMULATOR_OPTIONS
 from docdask.configuration.options import as_texts
+from docdask.core.costing import used_units
 from docdask.core.limits import PROCESSOR_LIMITS
+from docdask.core.prices import price_of
 from docdask.core.routes import Configuration
 from docdask.errors import EngineError, UsageError
 
@@ -241,6 +243,9 @@ def _configured(configuration: Configuration | None) -> list[str]:
                 f"the emulator has no processors of type {processor.processor_type}",
                 f"rehearse with one of {', '.join(PROCESSOR_LIMITS)}",
             )
+        used = used_units(configuration, price_of(processor.processor_type))
+        if used:
+            found += ["--used", f"{processor.processor_type}={used}"]
         for place in processor.places:
             version = f"@{place.version}" if place.version else ""
             found += ["--processor", f"{place.processor}={processor.processor_type}{version}"]

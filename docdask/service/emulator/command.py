@@ -58,6 +58,12 @@ def addresses_file() -> Path:
     help="Change a quota or limit: 250, online_requests.us=250 … (repeatable)",
 )
 @click.option(
+    "--used",
+    multiple=True,
+    metavar="TYPE=N",
+    help="Pages billed already this month: OCR_PROCESSOR=1000 leaves none free. (repeatable)",
+)
+@click.option(
     "--window",
     default="sliding",
     show_default=True,
@@ -145,6 +151,7 @@ def _config(options: dict[str, Any]) -> EmulatorConfig:
         parse_processors,
         parse_quotas,
         parse_switches,
+        parse_used,
     )
 
     if not options["speed"] > 0:
@@ -153,7 +160,7 @@ def _config(options: dict[str, Any]) -> EmulatorConfig:
     server = ServerSettings(
         limits=DEFAULT_BOOK.override(parse_quotas(options["quota"])), window=options["window"],
         latency=parse_latency(options["latency"]), faults=make_faults(options["profile"]),
-        switches=parse_switches(options["switches"]), deployment=options["deployment"], denied=frozenset(options["deny"]),
+        used_units=parse_used(options["used"]), switches=parse_switches(options["switches"]), deployment=options["deployment"], denied=frozenset(options["deny"]),
     )  # fmt: skip
     config = EmulatorConfig(
         grpc_port=options["grpc_port"], http_port=options["http_port"], host=options["host"], proxy_port=options["proxy_port"], server=server,

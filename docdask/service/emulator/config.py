@@ -89,6 +89,24 @@ def parse_quotas(texts: Sequence[str]) -> Mapping[str, int]:
     )
 
 
+def parse_used(texts: Sequence[str]) -> Mapping[str, int]:
+    """Units billed already, of a command line: ``OCR_PROCESSOR=1000``.
+
+    Raises
+    ------
+    UsageError
+        If one is no processor type, or no number from 0 on.
+    """
+    found = parse_pairs(texts, "--used")
+    for name, units in found.items():
+        if name not in PROCESSOR_LIMITS or units < 0:
+            raise UsageError(
+                f"--used {name}={units} says nothing",
+                f"write a number for one of {', '.join(PROCESSOR_LIMITS)}",
+            )
+    return found
+
+
 def parse_switches(texts: Sequence[str]) -> Switches:
     """Switches of a command line: ``quota_details=full``, ``retry_info=true``.
 
