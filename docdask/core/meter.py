@@ -58,7 +58,7 @@ class Meter:
     """
 
     __slots__ = (
-        "_awaited", "_charged", "_held_ns", "_log", "_next_ns", "_older", "_older_sum", "_pause_ns", "_refused", "_refused_ns",
+        "_charged", "_due_ns", "_held_ns", "_log", "_next_ns", "_older", "_older_sum", "_pause_ns", "_refused", "_refused_ns",
         "_unit", "_unit_of", "bursts", "guard_ns", "limit", "period_ns", "share", "used",
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ class Meter:
         self._older_sum = 0
         self._refused: deque[tuple[int, int]] = deque()
         self._next_ns = -NEVER_NS  # the pace's next moment
-        self._awaited = False  # somebody waits for that moment
+        self._due_ns = NEVER_NS  # when somebody who waits was to go
         self._unit = 0  # spacing of an amount of 1 at full share, in millionths of a nanosecond
         self._unit_of = (-1, -1)
         self._charged = (0, 0)  # amount and time of the last charge
@@ -116,7 +116,8 @@ class Meter:
             ready = self._held_ns
         if not burst and self._next_ns > ready:
             ready = self._next_ns
-            self._awaited = True
+        if ready > now_ns:
+            self._due_ns = ready
         return ready
 
     def paced(self, now_ns: int) -> bool:
@@ -147,11 +148,11 @@ class Meter:
         else:
             log.append([now_ns, now_ns, amount])
         since_ns = now_ns
-        if self._awaited and self._next_ns < now_ns:
-            since_ns = max(self._next_ns, now_ns - self.guard_ns // 2)
+        if self._due_ns < now_ns:
+            since_ns = max(self._due_ns, now_ns - self.guard_ns // 2)
         self._charged = (amount, since_ns)
         self._next_ns = since_ns + self.spacing_ns(amount, now_ns)
-        self._awaited = self._awaited and self._next_ns <= now_ns  # more than one may be late
+        self._due_ns = self._next_ns if self._next_ns <= now_ns else NEVER_NS  # more than one may be late
 
     def spacing_ns(self, amount: int, now_ns: int) -> int:
         """How long the pace waits after ``amount``."""
