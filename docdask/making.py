@@ -1,0 +1,377 @@
+"""How a run is made and begun: scanned, planned, accepted, launched, waited for.
+
+Rules: a run directory is locked while it is planned; a paid plan is done only when somebody has accepted its price; the
+driver is a process of its own wherever there is a cluster that outlives us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docdask.errors import NotAccepted, RunNotFound, UsageError
+from docdask.model import Source
+from docdask.settings import Settings
+
+if TYPE_CHECKING:
+    from docdask.core.routes import Configuration
+    from docdask.engine.handle import RunHandle
+    from docdask.engine.pool import Pool
+    from docdask.monitor.views import Plan
+    from docdask.service.base import Engine
+    from docdask.store.run import RunDirectory
+
+#: What is to be read: folders, files, globs, URLs, lists; one or several.
+Sources = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Where:
+    """How and where: what every verb is told beside its subject."""
+
+    settings: Settings
+    cluster: str
+    client: Any
+    passwords: tuple[str, ...]
+    storage_options: dict[str, Any] | None
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None
+
+    @contextlib.contextmanager
+    def pool(self) -> Iterator[Pool]:
+        """Where tasks run, checked."""
+        from docdask.engine.pool import OnCluster, open_pool
+
+        pool = open_pool(self.cluster, self.settings, client=self.client)
+        try:
+            if isinstance(pool, OnCluster):
+                pool.check(None)
+            yield pool
+        finally:
+            pool.close()
+
+    def find(self, sources: Sources) -> list[Source]:
+        """The files behind ``sources``."""
+        from docdask.intake.finding import find
+
+        return list(find(_listed(sources), storage_options=self.storage_options))
+
+    def scan(self, run: RunDirectory, pool: Pool, found: Sequence[Source]) -> int:
+        """Inspect what is new; returns how many files that were."""
+        from docdask.engine import scanning
+
+        return scanning.scan(
+            found,
+            run,
+            pool,
+            self.settings,
+            passwords=self.passwords,
+            storage_options=self.storage_options,
+            on_progress=self.on_progress,
+        )
+
+
+#: Arguments of a verb that configure Document AI.
+CONFIGURED = (
+    "project", "location", "processor", "staging", "quota_share", "residency", "free_pages", "escalate_below",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Making:
+    """With what a run is made: what changes its results."""
+
+    engine: str
+    options: dict[str, Any]
+    given: dict[str, Any]
+    """For the configuration of Document AI."""
+    tokens: bool
+
+
+def taken(setting: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that configure Document AI, taken out of those that are settings."""
+    return {name: setting.pop(name) for name in CONFIGURED if name in setting}
+
+
+def planned(
+    sources: Sources,
+    to: str | Path,
+    making: Making,
+    way: Where,
+    *,
+    sample: int | None,
+    seed: int,
+    pilot: bool = False,
+) -> Plan:
+    """Scan and plan into ``to``. With a sample: an estimate of all of it, or the plan of a pilot."""
+    from docdask.engine import paying
+    from docdask.service import base
+    from docdask.store.manifest import Manifest
+    from docdask.store.run import RunDirectory
+
+    if sample is not None and sample < 1:
+        raise UsageError(f"--sample {sample} looks at nothing", "give 1 or more")
+    found = way.find(sources)
+    configuration, options, emulator_options = _configured(making)
+    with contextlib.closing(base.load(making.engine, options)) as made:
+        manifest = Manifest(
+            engine=making.engine, engine_version=made.version, engine_options=options, tokens=making.tokens
+        )
+        run = RunDirectory.create(str(to), manifest)
+        with run.lock():
+            if configuration is not None:
+                paying.configure(run, configuration, emulator_options)
+            _remember(run, sources)
+            picked = None if sample is None else _pick(found, sample, seed)
+            with way.pool() as pool:
+                way.scan(run, pool, found if picked is None else picked)
+                if picked is None:
+                    return _plan(run, made, pool, way.settings)
+                if pilot:
+                    return _plan(
+                        run, made, pool, way.settings, frozenset(source.document_id for source in picked)
+                    )
+                return _estimate(run, made, pool, way.settings, found, picked, seed)
+
+
+def _configured(making: Making) -> tuple[Configuration | None, dict[str, Any], dict[str, Any]]:
+    """Configuration of Document AI, options by which the run is told from another, options of its emulator."""
+    from docdask.engine import configuring, paying
+
+    if making.engine not in paying.PAID_ENGINES:
+        named = [name for name, value in making.given.items() if value is not None]
+        if named:
+            raise UsageError(
+                f"{named[0]} is of Document AI, and the engine is {making.engine}",
+                "add --engine documentai, or --engine emulator",
+            )
+        return None, making.options, {}
+    configuration, emulator_options = configuring.configured(making.engine, making.options, making.given)
+    return configuration, configuration.results(), emulator_options
+
+
+def accepted(
+    url: str, budget: str | float | None, accept: Callable[[Plan], bool | None] | bool | None
+) -> None:
+    """Make sure that somebody has accepted what a paid run costs, and keep it as the most that is ever spent.
+
+    Raises
+    ------
+    NotAccepted
+        If nobody has.
+    """
+    from docdask.engine import configuring, paying
+    from docdask.monitor.views import Plan
+    from docdask.store.run import RunDirectory
+
+    run_ = RunDirectory.open(url)
+    configuration = paying.configuration_of(run_)
+    generations = run_.generations()
+    if configuration is None or not generations:
+        return
+    limit = configuring.budget(budget)
+    price = paying.price(run_)
+    if limit is None and paying.covered(run_, price):
+        return
+    plan_ = Plan(run_.url, run_.plan_summary(generations[-1]))
+    if callable(accept):
+        accept = accept(plan_)
+    if accept is None:
+        accept = configuration.emulated or limit is not None
+    if not accept:
+        raise NotAccepted(
+            f"{run_.url} costs up to ${(price.micros or 0) / 1e6:,.2f} for {price.pages:,} pages ({configuration.billing})",
+            "say yes with --yes, set another limit with --budget, or leave it",
+        )
+    paying.accept(run_, limit or price)
+
+
+def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:
+    from docdask.engine import estimating
+
+    return estimating.pick(found, sample, seed)
+
+
+def _plan(
+    run: RunDirectory, engine: Engine, pool: Pool, settings: Settings, only: frozenset[str] | None = None
+) -> Plan:
+    from docdask.engine import calibration, paying, planning
+    from docdask.monitor.views import Plan
+    from docdask.service import base
+
+    speed, note = calibration.speed(engine, settings)
+    facts = {"speed_note": note, **_engine_facts(engine)}
+    summary = planning.append(
+        run,
+        base.reader(engine),
+        speed,
+        pool.workers,
+        only=only,
+        facts=facts,
+        configuration=paying.configuration_of(run),
+    )
+    return Plan(run.url, summary)
+
+
+def _estimate(
+    run: RunDirectory,
+    engine: Engine,
+    pool: Pool,
+    settings: Settings,
+    found: Sequence[Source],
+    picked: Sequence[Source],
+    seed: int,
+) -> Plan:
+    from docdask.engine import calibration, estimating, paying
+    from docdask.monitor.views import Plan
+    from docdask.service import base
+
+    speed, note = calibration.speed(engine, settings)
+    summary = {
+        "run": run.url,
+        "found": len(found),
+        "sampled": len(picked),
+        "seed": seed,
+        "workers": pool.workers,
+        "speed_note": note,
+        **_engine_facts(engine),
+        **estimating.outlook(
+            run, base.reader(engine), speed, pool.workers, found, picked, paying.configuration_of(run)
+        ),
+    }
+    run.write_json("plan/estimate.json", summary)
+    return Plan(run.url, summary)
+
+
+def _engine_facts(engine: Engine) -> dict[str, str]:
+    from docdask.service import base
+
+    return {
+        "engine": base.engine_id(engine),
+        "engine_note": getattr(engine, "note", ""),
+    }
+
+
+def _listed(sources: Sources) -> list[str]:
+    return [str(sources)] if isinstance(sources, str | Path) else [str(source) for source in sources]
+
+
+def _remember(run: RunDirectory, sources: Sources) -> None:
+    """Keep the sources of a run, so that ``docdask run RUN`` can scan the rest of what was sampled."""
+    from docdask.intake.reading import is_url
+
+    known = (run.read_json("sources.json") or {}).get("sources", [])
+    named = [
+        s if is_url(s) or s.startswith("@") else str(Path(s).expanduser().absolute())
+        for s in _listed(sources)
+    ]
+    merged = list(dict.fromkeys([*known, *named]))
+    if merged != known:
+        run.write_json("sources.json", {"sources": merged})
+
+
+@contextlib.contextmanager
+def kept(to: str | Path | None) -> Iterator[str]:
+    """A run directory for a scan: the user's own, or one that is gone afterwards."""
+    if to is not None:
+        yield str(to)
+        return
+    folder = tempfile.mkdtemp(prefix="docdask-scan-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_run(what: Sources, to: str | Path | None) -> str | None:
+    """URL of the run that ``what`` is; None if it is sources for the run ``to``."""
+    from docdask.store.run import RunDirectory
+
+    if to is not None:
+        return None
+    if not isinstance(what, str | Path):
+        raise UsageError("sources were given without a run directory", "add --to RUN")
+    try:
+        return RunDirectory.open(str(what)).url
+    except RunNotFound as error:
+        raise UsageError(
+            f"{what} is no run directory",
+            f"to recognise what is there, say where the results go: docdask run {what} --to RUN",
+        ) from error
+
+
+def attach(url: str) -> RunHandle | None:
+    """Handle of the driver that works on the run already, if there is one."""
+    from docdask.engine.handle import RunHandle
+    from docdask.store.run import RunDirectory
+
+    run = RunDirectory(url)
+    if not run.exists():
+        return None
+    found = RunHandle(run)
+    return found if found.running() else None
+
+
+def launch(url: str, way: Where) -> RunHandle:
+    """Start a driver: a process of its own, or a thread where only this process has the cluster."""
+    from docdask.engine import detached
+    from docdask.engine.drive import drive
+    from docdask.engine.handle import DriverThread, RunHandle
+    from docdask.store.run import RunDirectory
+
+    run_ = RunDirectory.open(url)
+    if not run_.generations():
+        _plan_the_rest(run_, way)
+    more: dict[str, Any] = {
+        "cluster": way.cluster,
+        "passwords": way.passwords,
+        "storage_options": way.storage_options,
+    }
+    if way.client is None and way.cluster != "none":
+        if run_.url.startswith("memory:"):
+            raise UsageError(
+                f"{run_.url} is in the memory of this process, which no driver or worker sees",
+                "give a folder or a URL that they see, or run in this process: --cluster none",
+            )
+        return RunHandle(run_, process=detached.start(run_, way.settings, **more))
+    thread = DriverThread(lambda stop: drive(run_, way.settings, client=way.client, stop=stop, **more))
+    thread.start()
+    return RunHandle(run_, thread=thread)
+
+
+def _plan_the_rest(run_: RunDirectory, way: Where) -> None:
+    """For a run that was planned by a sample: look at the rest, then plan all of it."""
+    from docdask.service import base
+
+    sources = (run_.read_json("sources.json") or {}).get("sources")
+    if not sources:
+        raise UsageError(f"{run_.url} has no plan", f"make one: docdask plan SOURCE --to {run_.url}")
+    manifest = run_.manifest()
+    with (
+        contextlib.closing(base.load(manifest.engine, manifest.engine_options)) as made,
+        run_.lock(),
+        way.pool() as pool,
+    ):
+        way.scan(run_, pool, way.find(sources))
+        _plan(run_, made, pool, way.settings)
+
+
+def wait(handle: RunHandle, progress: Callable[[dict[str, Any]], None] | None) -> None:
+    """Wait for the end of a run, showing how far it is; Ctrl-C stops it cleanly."""
+    from docdask.monitor import progress as shown
+
+    shower = shown.choose() if progress is None else None
+    try:
+        handle.wait(on_status=progress or shower)
+    except KeyboardInterrupt:
+        tell: Callable[[dict[str, Any]], None] = progress or shower or (lambda _status: None)
+        tell({**handle.status(), "state": "stopping"})
+        tell(handle.stop())
+        raise
+    finally:
+        if shower:
+            shower.close()
