@@ -17,6 +17,9 @@ ALL = (
     "simulate",
     "forecast",
     "quota",
+    "packing",
+    "paid_overhead",
+    "rival",
 )
 
 for name in sys.argv[1:] or ALL:
