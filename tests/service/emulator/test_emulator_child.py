@@ -131,7 +131,17 @@ def test_a_type_that_it_has_not_is_said_before_it_starts():
 
 def test_it_takes_the_options_of_the_command_but_for_where_it_listens():
     names = {option.opts[0].removeprefix("--") for option in emulator_command.params}
-    ours = {"grpc-port", "http-port", "host", "proxy-port", "tls-cert", "tls-key", "attached", "processor", "used"}
+    ours = {
+        "grpc-port",
+        "http-port",
+        "host",
+        "proxy-port",
+        "tls-cert",
+        "tls-key",
+        "attached",
+        "processor",
+        "used",
+    }
     assert set(EMULATOR_OPTIONS) == names - ours
 
 
