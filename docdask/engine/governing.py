@@ -171,6 +171,7 @@ class GovernorShell:
         if isinstance(event, ev.Configure) and not rejected:
             self._specs.setdefault(event.semaphore, set()).add(event.spec)
         elif isinstance(event, ev.CloseRun):
+            await self.ledgers.settled(event.semaphore, event.run)
             self.ledgers.leave(event.semaphore, event.run)
         elif isinstance(event, ev.Close):
             self.ledgers.leave(event.semaphore)

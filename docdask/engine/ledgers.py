@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from docdask.core.segments import Faults
 from docdask.core.totals import Summing, Totals
 from docdask.engine.committer import Committer, Writer
 from docdask.store.ledger import canonical, next_epoch, open_writer, summed
+
+#: Seconds that the end of a run waits for its last records.
+_CLOSE_S = 10.0
 
 #: Called with an empty text when a record is durable, or with the reason why it can't be written.
 Done = Callable[[str], None]
@@ -54,6 +58,8 @@ class Ledger:
         self.users: set[tuple[str, str]] = set()
         """Semaphores and runs that write to it."""
         self.durable = read.sequence
+        self.last = read.sequence
+        """Newest record that was given to be written."""
         self.waiting: list[Record] | None = None
         """Records that came while it is read; None while it is not."""
         self.held: list[tuple[int, int, Done]] = []
@@ -145,6 +151,7 @@ class Ledgers:
         ledger.committer = self._committer(ledger, writer)
         for record in late:
             ledger.committer.add(record)
+            ledger.last = record.sequence
         if known is not None:
             ledger.users = known.users
             numbers = {old.sequence: new.sequence for old, new in zip(came, late, strict=True)}
@@ -184,11 +191,25 @@ class Ledgers:
                 user for user in ledger.users if user[0] != semaphore or (run is not None and user[1] != run)
             }
 
+    async def settled(self, semaphore: str, run: str) -> None:
+        """Wait a little until all that a run has said is on the disk: whoever closes it reads its ledger next."""
+        for ledger in [one for one in self._ledgers.values() if (semaphore, run) in one.users]:
+            written: asyncio.Future[str] = self._loop.create_future()
+
+            def done(reason: str, written: asyncio.Future[str] = written) -> None:
+                if not written.done():
+                    written.set_result(reason)
+
+            self.when_durable(ledger.name, ledger.last, done)
+            with contextlib.suppress(TimeoutError):  # a slow storage is told by whoever waits for a grant
+                await asyncio.wait_for(written, _CLOSE_S)
+
     def append(self, record: Record, name: str) -> bool:
         """Write a record; False if there is no such ledger."""
         ledger = self._ledgers.get(name)
         if ledger is None:
             return False
+        ledger.last = max(ledger.last, record.sequence)
         if ledger.waiting is not None:
             ledger.waiting.append(record)
         else:
