@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import dask
@@ -30,6 +30,8 @@ from docdask.core.retry import RETRYABLE, RetryPolicy, verdict
 
 PROCESSOR = "projects/p/locations/{location}/processors/ocr"
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+#: A way of calling that has not done in this time what takes five minutes is given up.
+GIVE_UP_S = 900.0
 _EMULATOR = "from docdask.cli import main; main()"
 
 
@@ -134,8 +136,12 @@ def killing(made: LocalCluster, every_s: float, seed: int = 0) -> Iterator[list[
 
 def work_off(client: Client, task: Callable[[int], float], calls: int) -> list[float]:
     """Results of so many tasks, each fetched when it is there: what a worker keeps is lost with it, and paid for again."""
-    done = as_completed(client.map(task, range(calls), pure=False), with_results=True)
-    return [result for batch in done.batches() for _, result in batch]
+    done = as_completed(client.map(task, range(calls), pure=False), with_results=True, timeout=GIVE_UP_S)
+    results: list[float] = []
+    with contextlib.suppress(TimeoutError):  # the books tell how far it came
+        for batch in done.batches():
+            results += [result for _, result in batch]
+    return results
 
 
 # -- one call --------------------------------------------------------------------------------------------------------------
@@ -220,7 +226,7 @@ def patient():
     from google.api_core import exceptions, retry
 
     again = retry.if_exception_type(exceptions.ResourceExhausted, exceptions.ServiceUnavailable)
-    return retry.Retry(predicate=again, initial=1.0, maximum=60.0, multiplier=2.0, timeout=3600.0)
+    return retry.Retry(predicate=again, initial=1.0, maximum=60.0, multiplier=2.0, timeout=GIVE_UP_S)
 
 
 def call_by_lease(_number: int, address: str, semaphore: Semaphore, hold_s: float) -> float:
@@ -266,9 +272,10 @@ def call_by_bucket(_number: int, address: str, capacity: float, rate: float) -> 
 
 def by_threads(calls: int, address: str, threads: int = 64) -> list[float]:
     """No Dask, no limit, retries."""
-    with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(process_page, address, retry=patient()) for _ in range(calls)]
-        return [future.result() for future in futures]
+    pool = ThreadPoolExecutor(threads)
+    done, _ = wait([pool.submit(process_page, address, retry=patient()) for _ in range(calls)], GIVE_UP_S)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return [future.result() for future in done if not future.exception()]
 
 
 # -- books -----------------------------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def measure(
         _warm(server.grpc)
         begin = time.monotonic()
         with calling.killing(made, kill_s if who != "64 threads" else 0):
-            longest_s = max(WAYS[who](client, server.grpc, calls, quota, options.speed))
+            longest_s = max(WAYS[who](client, server.grpc, calls, quota, options.speed), default=0.0)
         took_s = time.monotonic() - begin
         return took_s, longest_s, calling.used(server.calls(), quota, calls)
 
@@ -128,6 +128,7 @@ def rates(
         (
             "way of calling",
             "calls",
+            "done",
             "s",
             "share of the quota",
             "refused by quota",
@@ -143,8 +144,8 @@ def rates(
         )
         rows.append(
             (
-                who, f"{books.calls:,}", f"{took_s:.1f}", f"{books.share:.1%}", f"{books.refused:,} ({books.refused_part:.2%})",
-                f"{books.most:,}", f"{books.failed:,}", f"{books.again:,}",
+                who, f"{books.calls:,}", f"{min(calls, calls + books.again):,}", f"{took_s:.1f}", f"{books.share:.1%}",
+                f"{books.refused:,} ({books.refused_part:.2%})", f"{books.most:,}", f"{books.failed:,}", f"{max(0, books.again):,}",
             )
         )  # fmt: skip
         print(f"{name} {rows[-1]}", file=sys.stderr, flush=True)
