@@ -362,10 +362,12 @@ def _plan_the_rest(run_: RunDirectory, way: Where) -> None:
 
 def wait(handle: RunHandle, progress: Callable[[dict[str, Any]], None] | None) -> None:
     """Wait for the end of a run, showing how far it is; Ctrl-C stops it cleanly."""
-    from docdask.monitor import progress as shown
-
-    shower = shown.choose() if progress is None else None
+    shower: Any = None
     try:
+        # The driver works already: Ctrl-C must stop it from here on, also while this is imported.
+        from docdask.monitor import progress as shown
+
+        shower = shown.choose() if progress is None else None
         handle.wait(on_status=progress or shower)
     except KeyboardInterrupt:
         tell: Callable[[dict[str, Any]], None] = progress or shower or (lambda _status: None)

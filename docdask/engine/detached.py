@@ -53,8 +53,12 @@ def start(
         "passwords": passwords,
         "storage_options": storage_options,
     }
-    process.stdin.write(json.dumps(order).encode())
-    process.stdin.close()
+    try:
+        process.stdin.write(json.dumps(order).encode())
+        process.stdin.close()
+    except BaseException:  # Ctrl-C: nobody would know of it
+        process.terminate()
+        raise
     return process
 
 

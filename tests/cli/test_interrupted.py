@@ -44,7 +44,11 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(shell, order, tmp_pat
     process = shell.start(*order)
     wait_until(lambda: calls(log), "a call", told=shell.diagnosis)
     os.killpg(process.pid, signal.SIGINT)
-    wait_until(lambda: docdask.status(tmp_path / "run")["state"] == "stopping", "the driver to have heard")
+    wait_until(
+        lambda: docdask.status(tmp_path / "run")["state"] == "stopping",
+        "the driver to have heard",
+        told=lambda: f"command: {process.poll()}, {shell.diagnosis()}",
+    )
     hold.unlink()
     out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -86,6 +90,31 @@ def test_status_stops_a_detached_run(shell, order, tmp_path):
     found = answer(shell.run("status", tmp_path / "run", "--stop", "--json"))
     assert found["state"] == "stopped"
     assert found["pending"] > 0
+
+
+def test_ctrl_c_while_the_progress_is_being_chosen_stops_the_driver(monkeypatch):
+    """The driver works already when the terminal's command imports what shows it."""
+    from docdask import making
+    from docdask.monitor import progress
+
+    class Handle:
+        stopped = False
+
+        def status(self):
+            return {"state": "running"}
+
+        def stop(self):
+            self.stopped = True
+            return {"state": "stopped"}
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "choose", interrupted)
+    handle = Handle()
+    with pytest.raises(KeyboardInterrupt):
+        making.wait(handle, None)
+    assert handle.stopped
 
 
 @pytest.mark.slow
