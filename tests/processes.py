@@ -71,6 +71,7 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_hears_interrupts,  # noqa: PLW1509 - nothing of ours holds a lock there
             **more,
         )
 
@@ -143,6 +144,11 @@ def complaint(finished: subprocess.CompletedProcess, code: int, words: Sequence[
     for word in words:
         assert word in said, (word, said)
     return said
+
+
+def _hears_interrupts() -> None:
+    """A shell's background job ignores Ctrl-C, and so would all that it starts; ours is started as in a terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _scheduled(dask_scheduler: Any) -> dict[str, Any]:

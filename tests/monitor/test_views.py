@@ -183,7 +183,7 @@ def test_an_estimate_has_intervals_for_price_requests_and_time(tmp_path: Path) -
     )
     text = str(plan)
     assert text.splitlines()[0] == "EMULATED: nothing billed"
-    assert "with 95 % confidence); an estimate, not a bill" in text
+    assert "with 95 % confidence); an estimate, not a bill" in " ".join(text.split()), text
     assert "requests/min" in text
     assert "EMULATED" in plan._repr_html_()
 
