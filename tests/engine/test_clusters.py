@@ -202,10 +202,10 @@ def test_two_runs_share_the_local_cluster_and_it_ends_when_idle(pile, tmp_path, 
     monkeypatch.setenv("DOCDASK_IDLE_S", "4")
     log = tmp_path / "calls"
     (tmp_path / "calls.hold").touch()
-    handles = [
-        docdask.run(pile, to=tmp_path / name, engine=SLOW, options={"log": str(log)}, wait=False)
-        for name in ("one", "two")
-    ]
+    # Planned first: a scan would wait for a worker, and the held calls of the other run may have them all.
+    options = {"log": str(log)}
+    plans = [docdask.plan(pile, to=tmp_path / name, engine=SLOW, options=options) for name in ("one", "two")]
+    handles = [docdask.run(plan, wait=False) for plan in plans]
     wait_until(lambda: all(status_file.read(h.run)["state"] == "running" for h in handles), "both to run")
     assert len({status_file.read(handle.run)["dashboard"] for handle in handles}) == 1
     [file] = (tmp_path / "state").glob("cluster-*.json")
