@@ -113,7 +113,8 @@ def _image(content: bytes, digest: bytes) -> tuple[int, tuple[float, float], byt
     with Image.open(io.BytesIO(content)) as image:
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         width, height = float(image.width), float(image.height)
-        if image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) > 4:
+        # The base class's: that of a PNG decodes the picture first, which may be cut short.
+        if image.format != "TIFF" and Image.Image.getexif(image).get(_ORIENTATION, 1) > 4:
             width, height = height, width
         if image.format == "PNG" and frames == 1:
             digest = _digest(*_png_data(content))

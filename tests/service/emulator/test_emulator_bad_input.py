@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
 import urllib.error
@@ -163,6 +164,15 @@ def test_a_storage_request_with_nonsense_gets_an_error(emulator):
     assert http(emulator, "/upload/storage/v1/b/bucket/o?upload_id=none", b"x", "PUT")[0] == 404
     assert http(emulator, "/storage/v1/b", b"{", "POST")[0] == 400
     assert http(emulator, "/storage/v1/b", b'{"name": "A"}', "POST")[0] == 400
+
+
+def test_a_png_cut_short_is_answered(emulator):
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.effect_noise((300, 200), 80).save(out, "PNG")
+    cut = request(out.getvalue()[:-20_000], "image/png")
+    assert emulator.documentai_client().process_document(request=cut, retry=None).document.text
 
 
 @pytest.mark.corpus
