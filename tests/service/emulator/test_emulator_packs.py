@@ -10,6 +10,7 @@ from docdask.core.limits import DEFAULT_BOOK, PROCESSOR_LIMITS
 from docdask.core.merge import merge
 from docdask.core.packing import Packable, family_of, joined_bytes, packs
 from docdask.core.pages import ranges, selects, whole_pages
+from docdask.core.server import ServerSettings
 from docdask.core.unpacking import PackMap, renumber, unpack
 from docdask.intake import content_type
 from docdask.intake.joining import cut, join
@@ -26,7 +27,9 @@ PICTURES = ("invoice-scanned", "report", "receipt", "fax", "note")
 
 @pytest.fixture(scope="module")
 def service():
-    with running_emulator(EmulatorConfig(ocr="offline")) as emulator:
+    # More calls a minute than are made here: a test waits for no quota.
+    server = ServerSettings(limits=DEFAULT_BOOK.override({"online_requests": 10_000}))
+    with running_emulator(EmulatorConfig(ocr="offline", server=server)) as emulator:
         yield emulator
 
 
