@@ -108,8 +108,8 @@ def planned(
     pilot: bool = False,
 ) -> Plan:
     """Scan and plan into ``to``. With a sample: an estimate of all of it, or the plan of a pilot."""
-    from docdask.engine import paying
     from docdask.service import base
+    from docdask.store import paidrun
     from docdask.store.manifest import Manifest
     from docdask.store.run import RunDirectory
 
@@ -124,7 +124,7 @@ def planned(
         run = RunDirectory.create(str(to), manifest)
         with run.lock():
             if configuration is not None:
-                paying.configure(run, configuration, emulator_options)
+                paidrun.configure(run, configuration, emulator_options)
             _remember(run, sources)
             picked = None if sample is None else _pick(found, sample, seed)
             with way.pool() as pool:
@@ -166,10 +166,11 @@ def accepted(
     """
     from docdask.engine import configuring, paying
     from docdask.monitor.views import Plan
+    from docdask.store import paidrun
     from docdask.store.run import RunDirectory
 
     run_ = RunDirectory.open(url)
-    configuration = paying.configuration_of(run_)
+    configuration = paidrun.configuration(run_)
     generations = run_.generations()
     if configuration is None or not generations:
         return
@@ -187,7 +188,7 @@ def accepted(
             f"{run_.url} costs up to ${(price.micros or 0) / 1e6:,.2f} for {price.pages:,} pages ({configuration.billing})",
             "say yes with --yes, set another limit with --budget, or leave it",
         )
-    paying.accept(run_, limit or price)
+    paidrun.accept(run_, limit or price)
 
 
 def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:
@@ -199,9 +200,10 @@ def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:
 def _plan(
     run: RunDirectory, engine: Engine, pool: Pool, settings: Settings, only: frozenset[str] | None = None
 ) -> Plan:
-    from docdask.engine import calibration, paying, planning
+    from docdask.engine import calibration, planning
     from docdask.monitor.views import Plan
     from docdask.service import base
+    from docdask.store import paidrun
 
     speed, note = calibration.speed(engine, settings)
     facts = {"speed_note": note, **_engine_facts(engine)}
@@ -212,7 +214,7 @@ def _plan(
         pool.workers,
         only=only,
         facts=facts,
-        configuration=paying.configuration_of(run),
+        configuration=paidrun.configuration(run),
     )
     return Plan(run.url, summary)
 
@@ -226,9 +228,10 @@ def _estimate(
     picked: Sequence[Source],
     seed: int,
 ) -> Plan:
-    from docdask.engine import calibration, estimating, paying
+    from docdask.engine import calibration, estimating
     from docdask.monitor.views import Plan
     from docdask.service import base
+    from docdask.store import paidrun
 
     speed, note = calibration.speed(engine, settings)
     summary = {
@@ -240,7 +243,7 @@ def _estimate(
         "speed_note": note,
         **_engine_facts(engine),
         **estimating.outlook(
-            run, base.reader(engine), speed, pool.workers, found, picked, paying.configuration_of(run)
+            run, base.reader(engine), speed, pool.workers, found, picked, paidrun.configuration(run)
         ),
     }
     run.write_json("plan/estimate.json", summary)

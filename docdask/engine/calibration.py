@@ -16,8 +16,8 @@ from docdask.core.server.latency import GOOGLE, SECOND_NS, Latency
 from docdask.service import base
 from docdask.service.emulator.config import parse_latency
 from docdask.settings import Settings
+from docdask.store import paidrun
 from docdask.store.run import RunDirectory
-from docdask.tables.money import CONFIGURATION
 
 _KEPT_S = 7 * 24 * 3600
 #: Overhead a document beside its engine (read, hash, store, tabulate), from benchmarks/overhead.py, with room.
@@ -106,8 +106,7 @@ def _own_emulator(run: RunDirectory, configuration: Configuration) -> Latency | 
     """Latency of the emulator that the run starts itself; None if it starts none."""
     if not configuration.emulated or run.manifest().engine != "emulator":
         return None
-    kept = run.read_json(CONFIGURATION) or {}
-    return parse_latency(str(kept.get("emulator_options", {}).get("latency", "none")))
+    return parse_latency(str(paidrun.emulator_options(run).get("latency", "none")))
 
 
 def _answers(run: RunDirectory, types: set[str]) -> list[tuple[int, float]]:

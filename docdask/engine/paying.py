@@ -32,42 +32,12 @@ from docdask.errors import EngineError, UsageError
 from docdask.service.documentai import Check, DocumentAI
 from docdask.service.emulator.child import EmulatorProcess
 from docdask.service.staging import Staging
+from docdask.store import paidrun
 from docdask.store.manifest import Manifest
 from docdask.store.run import RunDirectory
 
-#: File in the run directory with the configuration of Document AI, and options of an emulator.
-CONFIGURATION = "documentai.json"
-#: File with the most that may be spent, as it was accepted.
-BUDGET = "budget.json"
-#: File with the sums of an emulator's books after the last session.
-BOOKS = "emulator.json"
-
 #: Engines whose runs are paid, or would be if the service were real.
 PAID_ENGINES = frozenset({"documentai", "emulator"})
-
-
-def configure(run: RunDirectory, configuration: Configuration, emulator_options: dict[str, Any]) -> None:
-    """Keep in the run what it needs to know of Document AI."""
-    run.write_json(
-        CONFIGURATION, {"configuration": configuration.to_json(), "emulator_options": emulator_options}
-    )
-
-
-def configuration_of(run: RunDirectory) -> Configuration | None:
-    """Configuration that the run keeps; None for a run without Document AI."""
-    found = run.read_json(CONFIGURATION)
-    return Configuration.from_json(found["configuration"]) if found else None
-
-
-def accept(run: RunDirectory, budget: BudgetSpec) -> None:
-    """Keep the most that may be spent."""
-    run.write_json(BUDGET, {"pages": budget.pages, "micros": budget.micros})
-
-
-def budget_of(run: RunDirectory) -> BudgetSpec:
-    """The most that may be spent, as it was accepted."""
-    found = run.read_json(BUDGET)
-    return BudgetSpec(found["pages"], found["micros"]) if found else BudgetSpec()
 
 
 def unproven(configuration: Configuration) -> bool:
@@ -92,10 +62,11 @@ def price(run: RunDirectory) -> BudgetSpec:
 
 def covered(run: RunDirectory, price: BudgetSpec) -> bool:
     """Whether what was accepted before is enough for ``price``."""
-    found = run.read_json(BUDGET)
-    if not found:
-        return (price.pages or 0) == 0
-    return all(found[name] is None or found[name] >= getattr(price, name) for name in ("pages", "micros"))
+    accepted = paidrun.budget(run)
+    if accepted is None:
+        return not price.pages
+    limits = ((accepted.pages, price.pages), (accepted.micros, price.micros))
+    return all(limit is None or limit >= (wanted or 0) for limit, wanted in limits)
 
 
 class Payer:
@@ -121,16 +92,15 @@ class Payer:
     def __enter__(self) -> Self:
         if not self._paid:
             return self
-        kept = self.run.read_json(CONFIGURATION)
-        if not kept:
+        configuration = paidrun.configuration(self.run)
+        if configuration is None:
             raise UsageError(
-                f"{self.run.url} lacks {CONFIGURATION}",
+                f"{self.run.url} lacks {paidrun.CONFIGURATION}",
                 f"plan it again: docdask plan SOURCE --to {self.run.url}",
             )
-        configuration = Configuration.from_json(kept["configuration"])
         host, storage = emulator_host(), os.environ.get("STORAGE_EMULATOR_HOST", "")
         if self._own:
-            self._emulator = EmulatorProcess(configuration, kept["emulator_options"]).start()
+            self._emulator = EmulatorProcess(configuration, paidrun.emulator_options(self.run)).start()
             host, storage = self._emulator.grpc_address, self._emulator.http_url
         elif configuration.emulated != bool(host):
             raise _mixed(self.run, configuration, host)
@@ -175,9 +145,8 @@ class Payer:
             )
             _register(semaphore)
             calls, pages = _announced(self.run)
-            semaphore.open_run(
-                self.job.url, calls=calls, pages=pages, budget=budget_of(self.run), ledger=self.job.url
-            )
+            budget = paidrun.budget(self.run) or BudgetSpec()
+            semaphore.open_run(self.job.url, calls=calls, pages=pages, budget=budget, ledger=self.job.url)
             try:
                 self._look(configuration, semaphore)
                 yield
@@ -216,7 +185,7 @@ class Payer:
             return
         with contextlib.suppress(EngineError):
             if emulator.running:
-                self.run.write_json(BOOKS, emulator.stats())
+                paidrun.write_books(self.run, emulator.stats())
         emulator.stop()
 
 

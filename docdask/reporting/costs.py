@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from docdask.store import paidrun
 from docdask.tables import money
 from docdask.tables.result import Result
 
@@ -90,11 +91,11 @@ def gather(result: Result, requests: pd.DataFrame) -> Costs | None:
         Its :attr:`~docdask.tables.result.Result.requests`.
     """
     run = result.run
-    if money.configuration(run) is None:
+    if paidrun.configuration(run) is None:
         return None
     summaries = [run.plan_summary(generation) for generation in run.generations()]
     ways = _ways(result)
-    books = run.read_json(money.BOOKS) or {}
+    books = paidrun.books(run)
     return Costs(
         planned=Amount(sum(way.planned.pages for way in ways), sum(way.planned.usd for way in ways)),
         reserve=_reserve(summaries),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docdask.errors import UsageError
-from docdask.tables import money
+from docdask.store import paidrun
 from docdask.tables.result import Result
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class RunResult(Result):
         from docdask.charts import gallery
         from docdask.reporting.notebook import Charts
 
-        paid = money.configuration(self.run) is not None
+        paid = paidrun.configuration(self.run) is not None
         return Charts({name: self.chart(name) for name in gallery.names(paid=paid)})
 
     def report(

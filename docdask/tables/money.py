@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from docdask.core.routes import Configuration
+from docdask.store import paidrun
 from docdask.store.spending import FollowedLedger
 
 if TYPE_CHECKING:
@@ -21,31 +21,18 @@ if TYPE_CHECKING:
 
     from docdask.store.run import RunDirectory
 
-#: File in the run directory with the configuration of Document AI; only a paid run has one.
-CONFIGURATION = "documentai.json"
-#: File with the most that may be spent, as it was accepted.
-BUDGET = "budget.json"
-#: File with the sums of an emulator's books after the last session.
-BOOKS = "emulator.json"
-
 #: States of a run in which calls are in flight.
 _GOING_ON = frozenset({"starting", "running", "stopping"})
 MICRO_USD = 1_000_000
 
 
-def configuration(run: RunDirectory) -> Configuration | None:
-    """What a run was configured with; None if it is not paid."""
-    found = run.read_json(CONFIGURATION)
-    return Configuration.from_json(found["configuration"]) if found else None
-
-
 def budget(run: RunDirectory) -> dict[str, Any] | None:
     """``pages`` and ``usd``, the most that may be spent, each None without a limit; None where nothing was accepted."""
-    found = run.read_json(BUDGET)
-    if not found:
+    accepted = paidrun.budget(run)
+    if accepted is None:
         return None
-    micros = found.get("micros")
-    return {"pages": found.get("pages"), "usd": None if micros is None else micros / MICRO_USD}
+    usd = None if accepted.micros is None else accepted.micros / MICRO_USD
+    return {"pages": accepted.pages, "usd": usd}
 
 
 def summarise(run: RunDirectory, ledger: FollowedLedger, calls: pa.Table | None = None) -> dict[str, Any]:
@@ -66,7 +53,7 @@ def summarise(run: RunDirectory, ledger: FollowedLedger, calls: pa.Table | None 
         ``billing`` (phrase; empty for a run that is not paid), ``pages_paid``, ``cost_usd``, ``pages_at_risk``,
         ``cost_at_risk_usd``, ``budget`` (see :func:`budget`).
     """
-    configured = configuration(run)
+    configured = paidrun.configuration(run)
     sizes = ledger.sizes() if configured else {}
     if configured and sizes:
         spent = ledger.spent(sizes)

@@ -14,6 +14,7 @@ from docdask.core.ledger import Record
 from docdask.core.limits import region_kind
 from docdask.core.routes import Configuration
 from docdask.core.spending import ENDS
+from docdask.store import paidrun
 from docdask.store.ledger import records
 from docdask.tables import money
 
@@ -95,7 +96,7 @@ def requests(run: RunDirectory) -> pd.DataFrame:
     """
     import pandas as pd
 
-    configuration = money.configuration(run)
+    configuration = paidrun.configuration(run)
     rows: list[tuple[Any, ...]] = []
     if configuration is not None:
         quotas = _quotas(configuration)

@@ -16,6 +16,7 @@ from docdask.engine.desk import Desk
 from docdask.errors import EngineError, NotAccepted, PermitRefused
 from docdask.service.emulator import EmulatorConfig
 from docdask.service.errors import make
+from docdask.store import paidrun
 from docdask.store.ledger import read_ledger
 from docdask.store.run import RunDirectory
 from docdask.testing import EmulatorHandle, running_emulator
@@ -250,14 +251,15 @@ def test_a_budget_is_never_exceeded_by_a_page_and_the_rest_can_be_bought_later(p
 
 
 def test_real_money_needs_a_word(pile, monkeypatch):
-    monkeypatch.setattr(paying, "configuration_of", real(paying.configuration_of))
+    monkeypatch.setattr(paidrun, "configuration", real(paidrun.configuration))
     with pytest.raises(NotAccepted, match="real money"):
         run(pile)
     with pytest.raises(NotAccepted):
         run(pile, accept=lambda _plan: False)
-    assert not RunDirectory.open("run").read_json(paying.BUDGET)
-    docdask.run(docdask.plan(pile, to="run", engine="documentai", cluster="none"), cluster="none")
-    assert RunDirectory.open("run").read_json(paying.BUDGET)["pages"] == 2 * 39, (
+    assert not RunDirectory.open("run").read_json(paidrun.BUDGET)
+    with pytest.raises(EngineError, match=r"DOCUMENTAI_EMULATOR_HOST=.* is set"):
+        docdask.run(docdask.plan(pile, to="run", engine="documentai", cluster="none"), cluster="none")
+    assert RunDirectory.open("run").read_json(paidrun.BUDGET)["pages"] == 2 * 39, (
         "the first packs are also sent singly"
     )
 
@@ -410,5 +412,5 @@ def test_an_emulator_of_our_own_knows_how_many_free_pages_are_left(pile, tmp_pat
     found = docdask.run(
         pile, to="own", engine="emulator", cluster="none", options={"ocr": "fast", "latency": "none"}
     ).summary()
-    kept = RunDirectory.open("own").read_json(paying.BOOKS)
+    kept = RunDirectory.open("own").read_json(paidrun.BOOKS)
     assert found["cost_usd"] == pytest.approx(kept["cost_usd"]) == pytest.approx(39 * 0.0015)

@@ -528,8 +528,8 @@ def test_a_pilot_tells_how_long_answers_take(tmp_path):
 def test_the_emulator_of_a_run_answers_as_it_was_told(tmp_path, options, seconds):
     from docdask.core.traffic import answer_s
     from docdask.engine import calibration
-    from docdask.engine.paying import configure
     from docdask.store.manifest import Manifest
+    from docdask.store.paidrun import configure
 
     made = RunDirectory.create(str(tmp_path / "run"), Manifest("emulator", "1", {}, tokens=False))
     configured = configuration(Route("rest", processor="ocr"), emulated=True, staging="gs://b/p")

@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from docdask.core.ledger import Record
 from docdask.core.routes import Configuration, Place, Processor, Route
+from docdask.core.spec import BudgetSpec
 from docdask.model import Facts
 from docdask.service.message import new
+from docdask.store import paidrun
 from docdask.store.catalog import to_table
 from docdask.store.ledger import open_writer
 from docdask.store.manifest import Manifest
@@ -129,9 +131,9 @@ def configuration(**changes):
 def make_paid(run, *, pages=None, micros=None, **changes):
     """Make a run one that is paid, with the budget that was accepted."""
     made = configuration(**changes)
-    run.write_json("documentai.json", {"configuration": made.to_json(), "emulator_options": {}})
+    paidrun.configure(run, made, {})
     if pages is not None or micros is not None:
-        run.write_json("budget.json", {"pages": pages, "micros": micros})
+        paidrun.accept(run, BudgetSpec(pages, micros))
 
 
 def record(sequence, kind, unit="u", fence=1, *, pages=1, micros=1500, **more):

@@ -7,7 +7,6 @@ import uuid
 import pytest
 from run_making import SmallRun, facts, ledger, make_paid, message, planned, record
 
-from docdask.engine import paying
 from docdask.store.spending import FollowedLedger
 from docdask.tables import money
 from docdask.tables.result import Result
@@ -89,14 +88,6 @@ class TestSummary:
         small.found(planned("a", ["u"]))
         told = Result(small.run.url).summary()
         assert told["billing"] == "Google project p, location eu, us: real money"
-
-
-def test_the_engine_writes_the_files_that_are_read_here():
-    assert (paying.CONFIGURATION, paying.BUDGET, paying.BOOKS) == (
-        money.CONFIGURATION,
-        money.BUDGET,
-        money.BOOKS,
-    )
 
 
 class TestWords:
