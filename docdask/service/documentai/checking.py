@@ -8,7 +8,6 @@ read, whose refusal is never billed.
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING
 
 from docdask.core.routes import Configuration, Place, Processor
@@ -25,7 +24,12 @@ _UNREADABLE = b"%PDF-"
 #: Faults of the five bytes: the call got through all that comes before looking at them.
 _EXPECTED = frozenset({"corrupt", "corrupt-image", "empty", "invalid", "encrypted", "wrong-type"})
 #: Refusals that say nothing against a run: others use the quota, or the service is busy.
-_PASSING = re.compile(r"quota|capacity|unavailable|internal|deadline|reply-lost|unknown|cancelled")
+_PASSING = frozenset(
+    {
+        "quota", "quota-requests", "quota-pages", "quota-user", "capacity", "unavailable", "internal", "deadline", "reply-lost",
+        "unknown", "cancelled",
+    }
+)  # fmt: skip
 _DEADLINE_S = 60.0
 
 
@@ -49,7 +53,7 @@ async def _place(client: DocumentAI, processor: Processor, place: Place) -> Chec
         wrong = _contradiction(subject, processor, found)
         if wrong is not None:
             return wrong
-    elif found.kind not in ("permission", "denied") and not _PASSING.match(found.kind):
+    elif found.kind not in ("permission", "denied") and found.kind not in _PASSING:
         return Check(subject, "failed", found.message, found.remedy, found)
     refusal = await _call(client, processor, place)
     if refusal is not None:
@@ -89,5 +93,5 @@ async def _call(client: DocumentAI, processor: Processor, place: Place) -> Docda
 
 def _judged(subject: str, refusal: DocdaskError) -> Check:
     error = refusal if isinstance(refusal, ServiceError) else None
-    passing = error is not None and _PASSING.match(error.kind)
+    passing = error is not None and error.kind in _PASSING
     return Check(subject, "warning" if passing else "failed", refusal.message, refusal.remedy, error)

@@ -231,15 +231,24 @@ class DocumentAI:
         """
         return await longrunning.get(self, name, deadline_s)
 
-    async def operations(self, location: str, *, deadline_s: float = LOOKUP_S) -> list[Operation]:
+    async def operations(
+        self, location: str, *, project: str = "", deadline_s: float = LOOKUP_S
+    ) -> list[Operation]:
         """All batch operations of a location that the service remembers (some 30 days), newest first.
+
+        Parameters
+        ----------
+        location
+            Where they were submitted.
+        project
+            Whose they are; empty: the configuration's.
 
         Raises
         ------
         ServiceError
             If they could not be listed.
         """
-        return await longrunning.list_all(self, location, deadline_s)
+        return await longrunning.list_all(self, project or self.configuration.project, location, deadline_s)
 
     async def find_operations(self, location: str, output_prefix: str) -> list[str]:
         """Names of the operations whose results are under ``output_prefix``, as far as the service says.
@@ -346,7 +355,8 @@ class DocumentAI:
         from docdask.service.documentai import credentials
 
         if self._signing_in is None:
-            self._signing_in = asyncio.ensure_future(asyncio.to_thread(credentials.load))
+            loading = asyncio.to_thread(credentials.load, self.configuration.project)
+            self._signing_in = asyncio.ensure_future(loading)
         signing_in = self._signing_in
         try:
             self._credentials = await asyncio.shield(signing_in)

@@ -38,11 +38,11 @@ async def get(client: DocumentAI, name: str, deadline_s: float) -> Operation:
     return value_of(message)
 
 
-async def list_all(client: DocumentAI, location: str, deadline_s: float) -> list[Operation]:
-    """Every batch operation of a location, page by page."""
+async def list_all(client: DocumentAI, project: str, location: str, deadline_s: float) -> list[Operation]:
+    """Every batch operation of a project in a location, page by page."""
     messages, kind = _messages()
     request = messages.ListOperationsRequest(
-        name=f"projects/{client.configuration.project}/locations/{location}/operations", page_size=_PAGE
+        name=f"projects/{project}/locations/{location}/operations", page_size=_PAGE
     )
     found: list[Operation] = []
     while True:

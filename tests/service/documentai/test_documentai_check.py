@@ -12,6 +12,7 @@ from docdask.core.server import ServerSettings
 from docdask.core.server.faults import Faults
 from docdask.service.documentai import DocumentAI
 from docdask.service.emulator import EmulatorConfig
+from docdask.service.errors import make
 
 
 def checked(use, config=None):
@@ -56,6 +57,19 @@ def test_what_is_configured_wrong_is_told(use, emulator, row, words):
     assert (check.status, check.ok) == ("failed", False)
     assert words in check.message
     assert check.remedy
+
+
+def test_an_option_that_nobody_knows_is_no_outage(use):
+    """Its kind begins like that of an error without a reason, which would be let pass."""
+
+    async def call(client, staging):
+        async def refuse(*asked, **more):
+            raise make("unknown-field", field="x")
+
+        client.process = refuse
+        return await client.check()
+
+    assert [one.status for one in use(call, configuration(processor()))] == ["ok", "failed"]
 
 
 def test_a_processor_that_is_disabled_is_told(use, emulator):

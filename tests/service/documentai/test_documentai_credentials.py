@@ -107,6 +107,21 @@ def test_a_service_account_needs_no_token_server(key, tmp_path):
     assert found.service_account_email == "emulator@emulator.iam.gserviceaccount.com"
 
 
+@pytest.mark.parametrize(("named", "counted"), [({}, "my-project"), ({"quota_project_id": "other"}, "other")])
+def test_a_persons_calls_are_counted_for_the_project_that_is_called(key, monkeypatch, named, counted):
+    key(json.dumps({**USER, **named}))
+    token = {"access_token": "t", "expires_in": 3600, "token_type": "Bearer"}
+    monkeypatch.setattr(credentials, "_request", lambda: lambda **asked: _Answer(200, token))
+    headers = {}
+    credentials.load("my-project").apply(headers)
+    assert headers["x-goog-user-project"] == counted
+
+
+def test_a_service_accounts_calls_are_counted_for_its_own_project(key, tmp_path):
+    key(account(tmp_path))
+    assert credentials.load("my-project").quota_project_id is None
+
+
 class _Answer:
     def __init__(self, status, body):
         self.status, self.data, self.headers = status, json.dumps(body).encode(), {}

@@ -355,6 +355,12 @@ CONSTRUCTED = [
     ("PERMISSION_DENIED", "The caller does not have permission", "denied"),
     ("PERMISSION_DENIED", "Cloud Document AI API has not been used in project 1 before or it is disabled.", "api-disabled"),
     ("PERMISSION_DENIED", "This API method requires billing to be enabled.", "billing-disabled"),
+    ("PERMISSION_DENIED", "The project to be billed is associated with an absent billing account.", "billing-disabled"),
+    ("PERMISSION_DENIED", "Permission denied on resource project [their-project].", "wrong-project"),
+    ("PERMISSION_DENIED", "Your application has authenticated using end user credentials from the Google Cloud SDK or Google Cloud Shell.", "no-quota-project"),
+    ("PERMISSION_DENIED", "Caller does not have required permission to use project 12. Grant the caller the role", "quota-project-denied"),
+    ("PERMISSION_DENIED", "Request had insufficient authentication scopes.", "scope-missing"),
+    ("PERMISSION_DENIED", "Permission denied: Consumer 'projects/12' has been suspended.", "project-suspended"),
     ("PERMISSION_DENIED", "Request is prohibited by organization's policy. VPC Service Controls", "perimeter"),
     ("UNAUTHENTICATED", "Request had invalid authentication credentials.", "unauthenticated"),
     ("UNAVAILABLE", "Getting metadata from plugin failed with error: ('invalid_grant: Bad Request', {})", "expired"),
@@ -392,6 +398,36 @@ class TestDetails:
         assert (error.kind, error.limit) == ("quota-pages", "pages")
         disabled = kinds.ErrorInfo(reason="SERVICE_DISABLED", domain="googleapis.com")
         assert classify(rpc("PERMISSION_DENIED", "No.", [disabled])).kind == "api-disabled"
+
+    def test_a_sign_in_without_a_project_is_not_taken_for_an_api_that_is_off(self):
+        from google.rpc.error_details_pb2 import ErrorInfo
+
+        text = "The documentai.googleapis.com API requires a quota project, which is not set by default."
+        info = ErrorInfo(
+            reason="SERVICE_DISABLED", domain="googleapis.com", metadata={"consumer": "projects/764086051850"}
+        )
+        error = classify(rpc("PERMISSION_DENIED", text, [info]))
+        assert error.kind == "no-quota-project"
+        assert "set-quota-project" in error.remedy
+
+    @pytest.mark.parametrize(
+        ("reason", "metadata", "kind", "words"),
+        [
+            ("CONSUMER_INVALID", {"consumer": "projects/their", "service": "x"}, "wrong-project", "no project their"),
+            ("USER_PROJECT_DENIED", {"consumer": "projects/their"}, "quota-project-denied", "project their"),
+            ("IAM_PERMISSION_DENIED", {"permission": "documentai.processors.get", "resource": "projects/p"}, "permission",
+             "lacks documentai.processors.get on projects/p"),
+            ("IAM_PERMISSION_DENIED", {}, "denied", "No."),
+        ],
+    )  # fmt: skip
+    def test_names_are_taken_from_the_details(self, reason, metadata, kind, words):
+        from google.rpc.error_details_pb2 import ErrorInfo
+
+        info = ErrorInfo(reason=reason, domain="googleapis.com", metadata=metadata)
+        error = classify(rpc("PERMISSION_DENIED", "No.", [info]))
+        assert error.kind == kind
+        assert words in error.message
+        assert "?" not in error.message
 
     def test_violations_are_shown_and_looked_at(self):
         from google.rpc import error_details_pb2 as kinds
