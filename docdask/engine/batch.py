@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -30,6 +31,8 @@ from docdask.model import pack_id
 from docdask.service.errors import ServiceError
 from docdask.service.staging import Staging
 
+#: What is written where nothing was handed in yet.
+_NEVER = 0.0
 #: Attempts that are told of a unit whose operation did not end well.
 _ATTEMPTS = 1
 
@@ -121,6 +124,7 @@ class Operations(Desk):
             staging=self._staging,
             semaphore=self.semaphore,
             noted=journal.noted,
+            trying=journal.trying,
             earlier=journal.earlier,
             stop=self.stop,
         ):
@@ -205,18 +209,24 @@ class _Journal:
     def open(self, left: Sequence[str]) -> set[str]:
         """Find what was begun, or write down what is about to be; returns the units that are, or were, sent.
 
-        An operation that has ended and was read is over: what is left after it is a request of its own.
+        An operation that has ended and was read is over: what is left after it is a request of its own. One that was never
+        about to be handed in is not looked for.
         """
         run = self._desk.run
         while (known := run.read_json(self._path)) and known.get("ended"):
             self.request_id = pack_id([self.request_id, *left])
-        if known:
-            self.earlier = Earlier(known.get("name", ""), known["since_s"])
+        if known and known.get("tried_s") != _NEVER:
+            self.earlier = Earlier(known.get("name", ""), known["since_s"], known.get("tried_s", math.inf))
             self._known = known
         else:
-            self._known = {"since_s": time.time(), "units": list(left)}
+            self._known = {"since_s": time.time(), "tried_s": _NEVER, "units": list(left)}
             run.write_json(self._path, self._known)
         return set(self._known["units"])
+
+    async def trying(self) -> None:
+        """Write down that the operation is about to be handed in."""
+        self._known |= {"tried_s": time.time()}
+        await asyncio.to_thread(self._desk.run.write_json, self._path, self._known)
 
     async def noted(self, name: str, permit: Permit, adopted: bool) -> None:
         """Write an operation's name down, in the run and in the ledger."""

@@ -1,18 +1,20 @@
 """Batch operations whose name was lost, and results whose operation the service has forgotten.
 
-Rules: an operation is ours if it writes under our output prefix, or, having written nothing, was given our files; one that
-runs and shows neither could be ours, and is named as a *stranger*: nothing is submitted again while there is one.
+Rules: an operation is ours if it writes under our output prefix, whether the service still knows it or not, or, having
+written nothing, was given our files; one that runs, began when ours may have begun and shows neither could be ours, and is
+named as a *stranger*: nothing is submitted again while there is one. A result is taken from the bucket only where it is
+certain whose it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from docdask.core.routes import Place
 from docdask.service.documentai import DocumentAI, FileStatus, Operation
-from docdask.service.errors import ServiceError, make
+from docdask.service.errors import make
 from docdask.service.staging import Staging
 
 #: Seconds by which our clock and Google's may differ.
@@ -36,7 +38,7 @@ async def find(
     place: Place,
     output_prefix: str,
     inputs: Collection[str],
-    since_s: float,
+    window_s: tuple[float, float],
     others: Collection[str] = (),
 ) -> Found:
     """Look for an operation by what it writes and by what it was given.
@@ -51,8 +53,8 @@ async def find(
         That it alone writes to.
     inputs
         URIs that it was given.
-    since_s
-        When it was submitted at the earliest, seconds since the epoch.
+    window_s
+        When it was submitted at the earliest and, if that is known (else infinity), at the latest, seconds since the epoch.
     others
         Names of operations that are known to be something else.
 
@@ -61,15 +63,15 @@ async def find(
     ServiceError
         If it could not be looked for.
     """
-    project = client.configuration.project
-    for identity in await staging.operation_ids(output_prefix):
-        name = f"projects/{project}/locations/{place.location}/operations/{identity}"
-        if await _exists(client, name):
-            return Found(name)
     known = {name.rpartition("/")[2] for name in others}  # projects go by their id or by their number
+    for identity in await staging.operation_ids(output_prefix):
+        if identity not in known:
+            return Found(f"projects/{place.project}/locations/{place.location}/operations/{identity}")
+    earliest_s, latest_s = window_s
     strangers = []
-    for one in await client.operations(place.location):
-        if one.name.rpartition("/")[2] in known or one.created_s < since_s - SKEW_S:
+    for one in await client.operations(place.location, project=place.project):
+        when_s = one.created_s or latest_s  # the service does not say: it may be any
+        if one.name.rpartition("/")[2] in known or not earliest_s - SKEW_S <= when_s <= latest_s + SKEW_S:
             continue
         if one.done and _given(one, inputs, output_prefix):
             return Found(one.name)
@@ -86,20 +88,11 @@ def _given(operation: Operation, inputs: Collection[str], output_prefix: str) ->
     return bool(operation.files) and {one.input_uri for one in operation.files} == set(inputs)
 
 
-async def _exists(client: DocumentAI, name: str) -> bool:
-    try:
-        await client.operation(name)
-    except ServiceError as error:
-        if error.kind == "operation-not-found":
-            return False
-        raise
-    return True
-
-
 async def from_bucket(staging: Staging, name: str, output_prefix: str, inputs: Sequence[str]) -> Operation:
     """What an operation that the service does not know any more has left in the bucket.
 
-    Its folders are numbered and named after the files; files of one name stand in the order in which they were given.
+    Its folders are numbered in the order in which the files were given, and what is in them is named after the files. Files
+    that were left out when it was handed in, and are among ``inputs``, break the numbering: then a name must be one file's alone.
 
     Raises
     ------
@@ -107,22 +100,29 @@ async def from_bucket(staging: Staging, name: str, output_prefix: str, inputs: S
         Kind ``operation-lost`` if there is nothing of it.
     """
     folder = f"{output_prefix}/{name.rpartition('/')[2]}"
-    written: dict[str, list[int]] = {}
+    written: dict[int, str] = {}
     for object_name in await staging.names(folder):
         match = _SHARD.match(object_name)
-        if match and int(match["index"]) not in written.setdefault(match["stem"], []):
-            written[match["stem"]].append(int(match["index"]))
+        if match:
+            written[int(match["index"])] = match["stem"]
     if not written:
         raise make("operation-lost", operation=name)
-    left = {stem: sorted(indices) for stem, indices in written.items()}
-    files = []
-    for uri in inputs:
-        indices = left.get(_stem(uri), [])
-        if indices:
-            files.append(FileStatus(uri, f"{folder}/{indices.pop(0)}", None))
-        else:
-            files.append(FileStatus(uri, "", make("no-status", uri=uri)))
+    places = _places([_stem(uri) for uri in inputs], written)
+    files = [
+        FileStatus(uri, f"{folder}/{places[n]}", None)
+        if n in places
+        else FileStatus(uri, "", make("no-status", uri=uri))
+        for n, uri in enumerate(inputs)
+    ]
     return Operation(name, "SUCCEEDED", done=True, files=tuple(files), error=None, created_s=0.0)
+
+
+def _places(stems: Sequence[str], written: Mapping[int, str]) -> dict[int, int]:
+    """Which numbered folder belongs to which input: by their numbers, else by names that are there once."""
+    if all(number < len(stems) and stems[number] == stem for number, stem in written.items()):
+        return {number: number for number in written}
+    by_stem = {stem: number for number, stem in written.items()}
+    return {n: by_stem[stem] for n, stem in enumerate(stems) if stems.count(stem) == 1 and stem in by_stem}
 
 
 def _stem(uri: str) -> str:

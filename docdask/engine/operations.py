@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -29,6 +30,7 @@ from docdask.engine.permit import Permit
 from docdask.engine.semaphore import QuotaSemaphore
 from docdask.errors import DocdaskError, DocumentError, UsageError
 from docdask.service.documentai import DocumentAI, Operation
+from docdask.service.documentai.client import SUBMIT_S
 from docdask.service.errors import ServiceError, make
 from docdask.service.staging import THREADS, Staging
 
@@ -106,6 +108,8 @@ class Earlier:
     """Of the operation; empty: an intent was written and its name was not."""
     since_s: float = 0.0
     """When that was, in seconds since the epoch."""
+    tried_s: float = math.inf
+    """When it was about to be handed in for the last time; infinity: not known."""
     others: Collection[str] = ()
     """Names of operations that are known to be something else."""
 
@@ -126,6 +130,8 @@ class Adjourned(Exception):  # noqa: N818 - no error: the run was asked to stop
 
 #: Told an operation's name and its permit before anyone waits for it; True if it was adopted.
 Noted = Callable[[str, Permit, bool], Awaitable[None]]
+#: Told that the operation is about to be handed in.
+Trying = Callable[[], Awaitable[None]]
 
 
 async def run_batch(
@@ -135,6 +141,7 @@ async def run_batch(
     staging: Staging,
     semaphore: QuotaSemaphore,
     noted: Noted,
+    trying: Trying | None = None,
     earlier: Earlier | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[tuple[str, Result]]:
@@ -149,6 +156,8 @@ async def run_batch(
         ``poll``.
     noted
         Must have written the name down when it returns.
+    trying
+        Must have written down, when it returns, that from now on there may be an operation.
     earlier
         What an earlier attempt left behind; None: there was none.
     stop
@@ -168,7 +177,7 @@ async def run_batch(
     Adjourned
         If ``stop`` was set before the operation had ended.
     """
-    batch = _Batch(request, client, staging, semaphore, noted, stop or asyncio.Event())
+    batch = _Batch(request, client, staging, semaphore, noted, trying, stop or asyncio.Event())
     async for result in batch.everything(earlier):
         yield result
 
@@ -180,10 +189,10 @@ _NOTED: set[str] = set()
 class _Batch:
     def __init__(
         self, request: BatchRequest, client: DocumentAI, staging: Staging, semaphore: QuotaSemaphore, noted: Noted,
-        stop: asyncio.Event,
+        trying: Trying | None, stop: asyncio.Event,
     ) -> None:  # fmt: skip
         self.request, self.client, self.staging, self.semaphore = request, client, staging, semaphore
-        self._noted, self._stop = noted, stop
+        self._noted, self._trying, self._stop = noted, trying, stop
         self._second = client.configuration.period_s / 60
         self._output = staging.output_prefix(request.request_id)
         self._name = ""
@@ -259,13 +268,16 @@ class _Batch:
         """Hand it in once and note its name. Without an answer it is looked for, with the permit in hand."""
         request, place = self.request, self.request.places[permit.endpoint]
         inputs = [(uri, files[0].mime_type) for uri, files in self._units.items()]
+        if self._trying is not None:
+            await self._trying()
         since_s = time.time()
         try:
             name = await self.client.submit(
                 place, request.processor, inputs, self._output, labels=request.labels
             )
         except ServiceError as error:
-            name = await self._search(place, since_s, ()) if error.verdict == "lost" else ""
+            window_s = since_s, since_s + SUBMIT_S
+            name = await self._search(place, window_s, ()) if error.verdict == "lost" else ""
             if not name:
                 # Looked for and not there: it failed, and nothing was billed.
                 verdict = "transient" if error.verdict == "lost" else error.verdict
@@ -299,13 +311,14 @@ class _Batch:
 
     async def _look(self, earlier: Earlier) -> str:
         """Name of an operation that an earlier attempt may have begun; empty if there is none."""
+        window_s = earlier.since_s, earlier.tried_s + SUBMIT_S
         for place in self.request.places.values():
-            name = await self._search(place, earlier.since_s, earlier.others)
+            name = await self._search(place, window_s, earlier.others)
             if name:
                 return name
         return ""
 
-    async def _search(self, place: Place, since_s: float, others: Collection[str]) -> str:
+    async def _search(self, place: Place, window_s: tuple[float, float], others: Collection[str]) -> str:
         """Look for our operation until it is found, or nothing is left that it could be.
 
         One look is not enough soon after: the service may still be at work on a submission that it never answered.
@@ -314,12 +327,13 @@ class _Batch:
         while True:
             async with self._poll(place):
                 found = await find(
-                    self.client, self.staging, place, self._output, self._units, since_s, {*others, *_NOTED}
+                    self.client, self.staging, place, self._output, self._units, window_s, {*others, *_NOTED}
                 )
             if found.name:
                 return found.name
             looks = 0 if found.strangers else looks + 1
-            if looks >= LOOKS or (looks and time.time() - since_s > SETTLED_S):
+            latest_s = window_s[0] if math.isinf(window_s[1]) else window_s[1]
+            if looks >= LOOKS or (looks and time.time() - latest_s > SETTLED_S):
                 return ""
             if found.strangers:
                 logger.warning(

@@ -19,7 +19,7 @@ from docdask.core.routes import Configuration, Place, Processor, Route
 from docdask.core.server import ServerSettings, Switches
 from docdask.core.server.latency import Latency
 from docdask.core.spec import BreakerSpec, EndpointSpec, SemaphoreSpec
-from docdask.engine import operations
+from docdask.engine import lostandfound, operations
 from docdask.engine.operations import Adjourned, BatchFile, BatchRequest, Earlier, run_batch
 from docdask.errors import DocumentError, UsageError
 from docdask.service.documentai import DocumentAI
@@ -432,6 +432,48 @@ class TestComingBack:
         assert pages_of(found) == {"one": 1}
         assert not done
 
+    def test_a_stranger_that_began_too_late_to_be_it_is_not_waited_for(self, bench, emulator):
+        """Others may begin one operation after another: whoever waited for all of them would wait for ever."""
+
+        async def function(b):
+            uri = await b.staging.upload(staged("twelve").sha256, PDF, CONTENTS["twelve"])
+            place = b.request().places["us/ocr"]
+            row = b.configuration.processors["ocr"]
+            stranger = await b.client.submit(place, row, [(uri, PDF)], "gs://bucket/elsewhere")
+            tried_s = time.time() - 2 * operations.SUBMIT_S
+            listening = b.listen(
+                b.request(staged("one")), earlier=Earlier(since_s=tried_s - 60, tried_s=tried_s)
+            )
+            asked = asyncio.ensure_future(anext(listening))
+            while len(b.submissions()) < 2:  # noqa: ASYNC110 - the emulator's books are asked
+                await asyncio.sleep(0.01)
+            done = (await b.client.operation(stranger)).done
+            found = [await asked, *[item async for item in listening]]
+            return found, done
+
+        found, done = bench(function)
+        assert pages_of(found) == {"one": 1}
+        assert not done
+
+    def test_what_is_about_to_be_handed_in_is_written_down_before(self, bench):
+        order = []
+
+        async def function(b):
+            send = b.client.submit
+
+            async def submit(*asked, **more):
+                order.append("submit")
+                return await send(*asked, **more)
+
+            async def trying():
+                order.append("trying")
+
+            b.client.submit = submit
+            return await b.run(b.request(staged("one")), trying=trying)
+
+        assert pages_of(bench(function)) == {"one": 1}
+        assert order == ["trying", "submit"]
+
     def test_an_operation_elsewhere_is_told(self, bench):
         async def function(b):
             name = "projects/my-project/locations/asia-south1/operations/1"
@@ -532,6 +574,41 @@ class TestLost:
         assert kinds_of(found) == {"bad": "no-status"}
         assert emulator.calls(method="BatchProcessDocuments") == []
 
+    def test_a_name_that_was_lost_and_forgotten_is_found_in_the_bucket(self, bench, emulator):
+        """What is under our prefix is ours and paid, although the service has forgotten who wrote it."""
+
+        async def function(b):
+            await b.run(b.request(*map(staged, CONTENTS)))
+            operations._NOTED.clear()  # as another process would
+            emulator.reset()  # operations are gone, objects stay
+            return await b.run(b.request(*map(staged, CONTENTS)), earlier=Earlier(since_s=time.time() - 60))
+
+        found = bench(function)
+        assert pages_of(found) == {"one": 1, "twelve": 12}
+        assert emulator.calls(method="BatchProcessDocuments") == []
+
+    def test_an_operation_is_looked_for_in_the_project_of_its_processor(self, bench, emulator):
+        async def function(b):
+            await b.run(b.request(staged("bad")))
+            operations._NOTED.clear()
+            b.client.configuration = replace(b.configuration, project="another")
+            await b.run(b.request(staged("bad")), earlier=Earlier(since_s=time.time() - 60))
+
+        bench(function)
+        assert len(emulator.calls(method="BatchProcessDocuments")) == 1
+
+    @pytest.mark.parametrize(
+        ("inputs", "written", "places"),
+        [
+            (["x", "x", "y"], {1: "x", 2: "y"}, {1: 1, 2: 2}),  # the first x failed
+            (["left-out", "x", "y"], {0: "x", 1: "y"}, {1: 0, 2: 1}),
+            (["left-out", "x", "x", "y"], {1: "x", 2: "y"}, {3: 2}),  # which x it is, nobody knows
+            (["x"], {0: "stranger"}, {}),
+        ],
+    )
+    def test_a_result_is_taken_only_where_it_is_certain_whose_it_is(self, inputs, written, places):
+        assert lostandfound._places(inputs, written) == places
+
     def test_what_is_nowhere_is_told_and_not_paid_again(self, bench, emulator):
         async def function(b):
             name = "projects/my-project/locations/us/operations/4711"
@@ -594,7 +671,7 @@ def test_polls_are_ten_seconds_of_a_minute_apart_and_grow_rarer(bench, emulator,
 
     async def function(b):
         request = b.request(staged("one"))
-        batch = operations._Batch(request, b.client, b.staging, b.semaphore, b.note, b.stop)
+        batch = operations._Batch(request, b.client, b.staging, b.semaphore, b.note, None, b.stop)
 
         async def pause(seconds):
             waits.append(seconds)
