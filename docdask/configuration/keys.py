@@ -105,7 +105,7 @@ PROCESSOR = (
     Key("places", "rows", "Several processors of the same type and version, one a location, instead of `processor`."),
     Key("version", "text", "Version to call, pinned: results then never change unasked.", "looked up at the first call"),
     Key("options", "options", "`ProcessOptions` as Google's JSON has them, or in snake_case.", "none"),
-    Key("pack", "flag", "Small documents share requests. Only where results are per page: `ocr`, `form`.", "true for ocr"),
+    Key("pack", "flag", "Small documents share requests, true: as many as fit. Only where results are per page: `ocr`, `form`.", "for ocr, where it costs no time"),
     Key("imageless", "flag", "30 pages a call instead of 15, and no page images in the answer.", "true"),
     Key("field_mask", "text", "Fields of the answer, as `text,pages.layout`.", "everything but page images"),
 )  # fmt: skip

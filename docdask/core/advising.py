@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from docdask.core.capacity import Capacity
 from docdask.core.limits import RegionKind
 from docdask.core.planner import MAX_OPERATION_PAGES
-from docdask.core.requesting import PDF, Sender
+from docdask.core.requesting import Sender
 from docdask.core.routes import Configuration
 from docdask.core.server.latency import Latency
+from docdask.core.spreading import calls_of
 from docdask.core.traffic import OPEN_CALLS, Traffic, batch_s, online_s
 
 #: What must be saved of the time to be worth a line.
@@ -84,35 +85,6 @@ class Situation:
     def now_s(self) -> float:
         """Time as planned."""
         return self.seconds([case.traffic for case in self.cases])
-
-
-def calls_of(documents: Mapping[int, int], sender: Sender, *, packed: bool) -> Counter[int]:
-    """Calls that documents become: pages of a call → how many.
-
-    Parameters
-    ----------
-    documents
-        Pages → documents of so many pages.
-    sender
-        Says what one call takes.
-    packed
-        Whether small documents share calls; their number is then the least possible.
-    """
-    whole = sender.whole("online")
-    found: Counter[int] = Counter()
-    small = 0
-    for pages, count in documents.items():
-        if packed and pages < whole:
-            small += pages * count
-            continue
-        for span in sender.ranges(PDF, pages, "online"):
-            found[len(span)] += count
-        if pages <= whole:
-            found[pages] += count
-    if small:
-        found[whole] += small // whole
-        found[small % whole] += 1
-    return Counter({pages: count for pages, count in found.items() if pages and count})
 
 
 def advise(situation: Situation) -> list[Advice]:

@@ -64,7 +64,8 @@ class Processor:
     options: Mapping[str, Any] = field(default_factory=dict)
     """``ProcessOptions`` in Google's JSON names; they change results."""
     pack: bool | None = None
-    """Join small documents into one request. None: for OCR only. Refused where results are not per page."""
+    """Join small documents into one request, as many as fit. None: for OCR only, as far as it costs no time. Refused where results are
+    not per page."""
     imageless: bool = True
     """30 pages a call instead of 15, and no page images in the answer."""
     field_mask: str = ""

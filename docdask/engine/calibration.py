@@ -113,14 +113,16 @@ def _answers(run: RunDirectory, types: set[str]) -> list[tuple[int, float]]:
     """Pages and seconds of each paid request that was answered."""
     from docdask.tables.result import Result
 
-    columns = ["processor", "started_at", "ended_at", "worker", "pages", "seconds"]
-    frame = Result(run.url).frame("calls", columns, filters=[("code", "==", "OK"), ("attempt", ">=", 1)])
+    columns = ["processor", "unit_id", "started_at", "worker", "pages", "seconds", "lane", "packed"]
+    filters = [("code", "==", "OK"), ("attempt", ">=", 1), ("lane", "==", "online")]
+    frame = Result(run.url).frame("calls", columns, filters=filters)
     frame = frame[frame["processor"].isin(types)]
     if frame.empty:
         return []
-    # Units of a pack have one call's times: their pages are that call's together.
-    calls = frame.groupby(["processor", "started_at", "ended_at", "worker"], observed=True)
-    together = calls.agg(pages=("pages", "sum"), seconds=("seconds", "max"))
+    # Units of a pack began together and each has its share of the call's seconds.
+    request = frame["started_at"].astype("int64").astype(str).where(frame["packed"] > 1, frame["unit_id"])
+    calls = frame.groupby(["processor", "worker", request], observed=True)
+    together = calls.agg(pages=("pages", "sum"), seconds=("seconds", "sum"))
     return [(int(pages), float(seconds)) for pages, seconds in together.itertuples(index=False)]
 
 

@@ -7,8 +7,9 @@ out over columns, and once for all documents of the same type and length.
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,7 @@ from docdask.core.planner import Item, Partition, Speed
 from docdask.core.requesting import PDF, Queue, to_batch
 from docdask.core.routes import Configuration
 from docdask.core.server.latency import SECOND_NS, Latency
+from docdask.core.spreading import calls_of, pages_of_pack
 from docdask.engine.routing import Numbers, Way, coded, counts
 from docdask.model import PageRange
 
@@ -168,7 +170,7 @@ def needs(
         lane_s[members] = (online_s if course.lane == "online" else batch_s) / weight
         work.cut_up(members, course.way, course.lane)
         if course.lane == "online":
-            requests[members] = work.requests(members, course.way)
+            requests[members] = work.requests(members, course.way, work.pages_of_pack(number))
     lanes = [work.courses[number].lane for number in work.course.tolist()]
     return Needs(lanes, requests, lane_s, work.courses, work.course, work.capacities, work.ranges, work.cut)
 
@@ -221,16 +223,46 @@ class _Work:
             queues.setdefault(kind, []).append((members[either], online_each[either], batch_each[either]))
         self._divide(queues, online_first, batch_first_s)
 
-    def requests(self, members: Numbers, way: Way) -> Numbers:
-        """Online requests of each document: several of a long one, a part of one where documents share it."""
+    def requests(self, members: Numbers, way: Way, pages_most: int | None = None) -> Numbers:
+        """Online requests of each document: several of a long one, a part of one where documents share it.
+
+        ``pages_most`` is what a shared request has; None: as much as one takes.
+        """
         assert way.sender is not None
         sender, pages = way.sender, self.docs.pages[members]
         whole = sender.whole("online")
+        most = pages_most or whole
         found: Numbers = np.ceil(pages / whole)
         if sender.processor.packs:
             heavy = self._joined(members) / max(1, sender.book.limit("online_bytes"))
-            found = np.where(pages <= whole, np.minimum(1, np.maximum(pages / whole, heavy)), found)
+            found = np.where(pages <= most, np.minimum(1, np.maximum(pages / most, heavy)), found)
         return found
+
+    def pages_of_pack(self, course: int) -> int:
+        """Most pages of a request that documents of this course share."""
+        sender = self.courses[course].way.sender
+        assert sender is not None
+        kind = sender.processor.processor_type
+        others: Counter[int] = Counter()
+        for number, other in enumerate(self.courses):
+            beside = other.way.sender
+            if (
+                number != course
+                and other.lane == "online"
+                and beside
+                and beside.processor.processor_type == kind
+            ):
+                others += calls_of(self._lengths(number), beside, packed=beside.processor.packs)
+        return pages_of_pack(self._lengths(course), sender, self.capacities[kind], self.latency, others)
+
+    def _lengths(self, course: int) -> dict[int, int]:
+        """Pages → documents of so many pages on this course."""
+        members = np.flatnonzero(self.course == course)
+        if not len(members):
+            return {}
+        weights = None if self.docs.weight is None else self.docs.weight[members]
+        counts = np.bincount(self.docs.pages[members], weights)
+        return {int(pages): math.ceil(counts[pages]) for pages in np.flatnonzero(counts)}
 
     def _divide(
         self,
@@ -326,10 +358,11 @@ class _Work:
         docs, sender = self.docs, way.sender
         room = self.capacities[sender.processor.processor_type]
         self.cut_up(members, way, "online")
+        pages_most = self.pages_of_pack(course)
         found: list[Partition] = []
         for group, rows in self._by_group(course, members):
             own = members[rows]
-            entries, starts = self._entries(own, way)
+            entries, starts = self._entries(own, way, pages_most)
             first = entries[starts[:-1]]
             alone = np.diff(starts) == 1
             requests = np.where(alone, np.maximum(self._pieces()[self.cut[first]], 1), 1)
@@ -407,13 +440,16 @@ class _Work:
     def _pieces(self) -> Numbers:
         return np.array([len(cut) for cut in self.ranges], np.int32)
 
-    def _entries(self, members: Numbers, way: Way) -> tuple[Numbers, Numbers]:
-        """Documents in the order of their requests, and where each entry (a pack, or one document) starts."""
+    def _entries(self, members: Numbers, way: Way, most: int) -> tuple[Numbers, Numbers]:
+        """Documents in the order of their requests, and where each entry (a pack, or one document) starts.
+
+        Packs have ``most`` pages.
+        """
         assert way.sender is not None
         sender, docs = way.sender, self.docs
         if not sender.processor.packs:
             return members, np.arange(len(members) + 1)
-        most, bytes_most = sender.whole("online"), sender.book.limit("online_bytes")
+        bytes_most = sender.book.limit("online_bytes")
         order: list[Numbers] = []
         lengths: list[int] = []
         for start in range(0, len(members), _AT_A_TIME):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from docdask.core.advising import Case, Situation, advise, calls_of
+from docdask.core.advising import Case, Situation, advise
 from docdask.core.capacity import capacity
 from docdask.core.limits import DEFAULT_BOOK
 from docdask.core.requesting import Sender
@@ -16,6 +16,7 @@ from docdask.core.server.calls import BatchDocument, Call
 from docdask.core.server.latency import SECOND_NS
 from docdask.core.server.service import Service
 from docdask.core.server.settings import ServerSettings
+from docdask.core.spreading import calls_of
 from docdask.core.traffic import Traffic, batch_s, online_bounds, online_s
 from docdask.engine.forecasting import simulated_s
 from tests.engine.catalogs import configuration, processor

@@ -322,9 +322,25 @@ def test_a_run_without_routes_knows_nothing_of_them(tmp_path):
     assert all(not branch.requests and not branch.lane for branch in branches(made))
 
 
+FULL = {"processors": [processor("ocr", pack=True)]}
+
+
+def test_a_few_documents_go_as_early_packed_as_singly_and_a_pile_goes_in_full_packs(tmp_path):
+    configured = configuration(Route("rest", processor="ocr"), emulated=True)
+    few = [row(f"{n:02d}", pages=20 if n == 7 else 1) for n in range(30)]
+    made = run(tmp_path / "few", few)
+    assert plan(made, configured)["requests"] == {
+        "online": 3
+    }  # the long one, and twice 15 no longer than that
+    pile = run(tmp_path / "pile", [row(f"{n:05d}") for n in range(10_000)])
+    assert plan(pile, configured)["requests"] == {"online": 334}
+    letters = run(tmp_path / "letters", [row(f"{n:02d}") for n in range(12)])
+    assert plan(letters, configured)["requests"] == {"online": 12}
+
+
 def test_a_pack_lies_within_its_partition_and_packs_are_full(tmp_path):
     made = run(tmp_path / "run", [row(f"{n:04d}") for n in range(3000)])
-    summary = plan(made, configuration(Route("rest", processor="ocr"), emulated=True))
+    summary = plan(made, configuration(Route("rest", processor="ocr"), emulated=True, **FULL))
     assert summary["requests"] == {"online": 100}
     sizes = [len(request) for branch in branches(made) for request in branch.requests]
     assert sizes == [30] * 100
@@ -354,18 +370,20 @@ def test_a_later_generation_goes_on_in_the_tiers_where_the_earlier_one_ended(tmp
 
 def test_the_first_packs_are_also_sent_singly_where_it_costs_real_money(tmp_path):
     rows = [row(f"{n:03d}") for n in range(150)]
-    real = plan(run(tmp_path / "real", rows), configuration(Route("rest", processor="ocr"), free_pages=0))
+    real = plan(
+        run(tmp_path / "real", rows), configuration(Route("rest", processor="ocr"), free_pages=0, **FULL)
+    )
     assert real["checks"] == {"requests": 90, "pages": 90, "micros": 135_000, "usd": 0.135}
     assert real["cost_usd"] == pytest.approx(0.36)
     assert real["reserve"] == {"pages": 90, "micros": 135_000}
-    emulated = configuration(Route("rest", processor="ocr"), free_pages=0, emulated=True)
+    emulated = configuration(Route("rest", processor="ocr"), free_pages=0, emulated=True, **FULL)
     assert plan(run(tmp_path / "emulated", rows), emulated)["cost_usd"] == pytest.approx(0.225)
 
 
 def test_a_pilot_of_one_pack_leaves_two_to_be_checked(tmp_path):
     rows = [row(f"{n:03d}") for n in range(110)]
     made = run(tmp_path / "run", rows)
-    configured = configuration(Route("rest", processor="ocr"), free_pages=0)
+    configured = configuration(Route("rest", processor="ocr"), free_pages=0, **FULL)
     pilot = plan(made, configured, only=frozenset(entry["document_id"] for entry in rows[:20]))
     assert (pilot["checks"]["requests"], plan(made, configured)["checks"]["requests"]) == (20, 60)
 
@@ -511,10 +529,11 @@ def test_a_pilot_tells_how_long_answers_take(tmp_path):
     began = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
     calls = [
         {
-            "document_id": entry["document_id"], "processor": "OCR_PROCESSOR", "worker": "w", "code": "OK", "attempt": 1,
-            # Two documents each shared a call: their pages are its pages together.
-            "started_at": began + dt.timedelta(minutes=number // 2), "ended_at": began + dt.timedelta(minutes=number // 2, seconds=5),
-            "pages": entry["pages"], "seconds": 0.5 + 0.25 * sum(r["pages"] for r in rows[number // 2 * 2 : number // 2 * 2 + 2]),
+            "document_id": entry["document_id"], "unit_id": str(number), "processor": "OCR_PROCESSOR", "worker": "w", "code": "OK",
+            "attempt": 1, "lane": "online", "packed": 2, "pages": entry["pages"],
+            # Two documents each shared a call: their pages are its pages together, and each has half of its seconds.
+            "started_at": began + dt.timedelta(minutes=number // 2), "ended_at": began + dt.timedelta(minutes=number // 2, seconds=number),
+            "seconds": (0.5 + 0.25 * sum(r["pages"] for r in rows[number // 2 * 2 : number // 2 * 2 + 2])) / 2,
         }
         for number, entry in enumerate(rows)
     ]  # fmt: skip
