@@ -18,7 +18,7 @@ from docdask.core.routes import Configuration, Processor
 from docdask.engine import quota
 from docdask.engine import units as one
 from docdask.engine.job import Job, Tally, Tell, Unit
-from docdask.engine.process import run_of, stopping
+from docdask.engine.process import calls_loop, run_of, stopping
 from docdask.engine.room import Room
 from docdask.errors import ClusterError, DocumentError, EngineError, to_json
 from docdask.model import Facts, document_id
@@ -61,8 +61,7 @@ class Desk:
     """
 
     def __init__(self, job: Job, partition: int, units: Sequence[Unit], alias: str, tell: Tell) -> None:
-        assert job.configuration is not None
-        key = json.dumps(job.configuration.to_json(), sort_keys=True)
+        key = _key(job)
         self.job, self.partition, self.run = job, partition, run_of(job.url)
         self.configuration = _configured(key)
         self.processor: Processor = self.configuration.processors[alias]
@@ -189,6 +188,20 @@ class Desk:
 
 
 # -- this process ------------------------------------------------------------------------------------------------------
+
+
+def make_ready(job: Job) -> None:
+    """Make what the first call would have to make: the client and all that it imports takes a second, once a process."""
+    assert job.configuration is not None
+    _client(_key(job), job.emulator_host)
+    _ = quota.semaphore_of(job).agent
+    run_of(job.url)
+    calls_loop()
+
+
+def _key(job: Job) -> str:
+    assert job.configuration is not None
+    return json.dumps(job.configuration.to_json(), sort_keys=True)
 
 
 @functools.lru_cache(maxsize=4)

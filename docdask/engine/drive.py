@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from docdask.engine import books, calibration, graph, planning, process, work
+from docdask.engine import books, calibration, desk, graph, planning, process, work
 from docdask.engine import job as jobs
 from docdask.engine import status as status_file
 from docdask.engine.branch import Branch
@@ -39,6 +39,8 @@ from docdask.store.run import RunDirectory
 
 #: Times that the local cluster is started again when its scheduler dies during a run.
 RESTARTS = 3
+
+_WAIT_S = 0.5
 
 
 def drive(
@@ -249,10 +251,16 @@ class Driver:
             requests_most=int(1.5 * self.engine.in_flight) if self.calls else 0,
         )
         with _progress_events(pool, self.job.session, progress):
+            self._wait_until_ready()
             self.status.begin()
             for branch, tally in pool.window(self._opened(supply), submit, inline, supply.width, self._idle):
                 supply.ended(branch)
                 self._ended(branch, tally)
+
+    def _wait_until_ready(self) -> None:
+        """Wait until the call worker has made what its first call needs; meanwhile the driver looked at processors."""
+        while self.call_worker and not self.stop.is_set() and not self.call_worker.prepared(_WAIT_S):
+            self._idle()
 
     def _opened(self, supply: Supply) -> Iterator[Branch]:
         for branch in supply:
@@ -293,6 +301,8 @@ class Driver:
         self.call_worker = CallWorker(pool, self.job.session, self.settings.state_folder / "cluster.log")
         try:
             self.call_worker.wait()
+            if self.job.configuration is not None:
+                self.call_worker.prepare(desk.make_ready, self.job)
             yield
         finally:
             self.call_worker.close()

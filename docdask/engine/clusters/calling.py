@@ -6,11 +6,13 @@ is seen by the driver, which starts the cluster's part of the run again.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docdask.errors import ClusterError
 
@@ -38,6 +40,7 @@ class CallWorker:
         self._pool, self._log = pool, log
         self.resource = f"call-{session}"
         """Dask resource that only this worker has."""
+        self._preparing: Any = None
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "distributed.cli.dask_worker", pool.client.scheduler.address,
@@ -64,6 +67,20 @@ class CallWorker:
                 )
             time.sleep(0.1)
             self._pool.look()
+
+    def prepare(self, function: Callable[..., Any], *args: Any) -> None:
+        """Let it begin to do beforehand what its first task would have to do."""
+        self._preparing = self._pool.client.submit(function, *args, resources={self.resource: 1}, pure=False)
+
+    def prepared(self, timeout_s: float) -> bool:
+        """Whether that has ended, well or not: what went wrong will go wrong in the first task, which tells it."""
+        from distributed import CancelledError, wait
+
+        if self._preparing is None or self._preparing.status != "pending":
+            return True
+        with contextlib.suppress(TimeoutError, CancelledError), self._pool.client.as_current():
+            wait(self._preparing, timeout=timeout_s)
+        return bool(self._preparing.status != "pending")
 
     def check(self) -> None:
         """Raise :class:`~docdask.errors.ClusterError` if it has ended: its tasks would wait for ever."""
