@@ -77,7 +77,7 @@ def plan(
     sources: Sources,
     *,
     to: str | Path,
-    engine: str = "offline",
+    engine: str | None = None,
     options: Mapping[str, Any] | None = None,
     tokens: bool = False,
     sample: int | None = None,
@@ -101,7 +101,7 @@ def plan(
     to
         Run directory; made if missing. One that is there gets what is new in ``sources``.
     engine, options
-        Engine and its options; they change results, so a run keeps those it was made with.
+        Engine and its options; they change results, so a run keeps those it was made with. None: ``offline``.
     tokens
         Also write the table ``tokens``.
     sample
@@ -128,7 +128,7 @@ def run(
     what: Sources | Plan,
     *,
     to: str | Path | None = None,
-    engine: str = "offline",
+    engine: str | None = None,
     options: Mapping[str, Any] | None = None,
     tokens: bool = False,
     sample: int | None = None,
@@ -153,7 +153,8 @@ def run(
     to
         Run directory, with sources.
     engine, options, tokens, seed, cluster, client, passwords, storage_options, **setting
-        As for :func:`plan`.
+        As for :func:`plan`. With a plan or run directory, what makes a run need not be said again; what is said must be
+        what it was made with.
     sample
         A pilot: only that many documents; a later run into the same directory does not do them again.
     wait
@@ -177,6 +178,8 @@ def run(
     ------
     UsageError
         If ``what`` is no run directory and ``to`` is missing.
+    RunMismatch
+        If the run was made with another engine or other options than are given.
     RunLocked
         If another driver works on this run in another way.
     NotAccepted
@@ -187,12 +190,15 @@ def run(
 
     given = making.taken(setting)
     way = making.Where(settings_module.load(**setting), cluster, client, tuple(passwords), storage_options)
+    made_with = making.Making(engine, dict(options or {}), given, tokens)
     url = what.url if isinstance(what, Plan) else making.as_run(what, to)
-    if url is not None and (options or tokens or sample is not None):
+    if url is not None and (seed or sample is not None):
         raise UsageError(
-            f"{url} has a plan already", "options, tokens and sample belong to: docdask plan SOURCE --to RUN"
+            f"{url} has a plan already", "sample and seed belong to: docdask plan SOURCE --to RUN"
         )
     going_on = making.attach(url or str(to))
+    if url is not None or going_on:
+        making.agreed(url or str(to), made_with)
     if going_on and url is None and wait:
         # Sources may have more than the driver that works there knows: what is left is planned when it has ended.
         making.wait(going_on, progress)
@@ -204,7 +210,6 @@ def run(
         assert not isinstance(what, Plan)
         url = str(to)
         if going_on is None:
-            made_with = making.Making(engine, dict(options or {}), given, tokens)
             plan_ = making.planned(what, to, made_with, way, sample=sample, seed=seed, pilot=True)
             on_plan(plan_)
     if going_on is None:

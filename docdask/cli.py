@@ -153,8 +153,8 @@ def _plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option(
             "--engine",
-            default="offline",
-            show_default=True,
+            default=None,
+            show_default="offline",
             help="offline, emulator, documentai, or your own.",
         ),
         click.option(

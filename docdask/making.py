@@ -10,11 +10,11 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docdask.errors import NotAccepted, RunNotFound, UsageError
+from docdask.errors import NotAccepted, RunMismatch, RunNotFound, UsageError
 from docdask.model import Source
 from docdask.settings import Settings
 
@@ -75,6 +75,8 @@ class Where:
         )
 
 
+#: Engine of a run for which none was named.
+DEFAULT_ENGINE = "offline"
 #: Arguments of a verb that configure Document AI.
 CONFIGURED = (
     "project", "location", "processor", "staging", "quota_share", "residency", "free_pages", "escalate_below",
@@ -85,7 +87,8 @@ CONFIGURED = (
 class Making:
     """With what a run is made: what changes its results."""
 
-    engine: str
+    engine: str | None
+    """None: not said."""
     options: dict[str, Any]
     given: dict[str, Any]
     """For the configuration of Document AI."""
@@ -116,10 +119,11 @@ def planned(
     if sample is not None and sample < 1:
         raise UsageError(f"--sample {sample} looks at nothing", "give 1 or more")
     found = way.find(sources)
-    configuration, options, emulator_options = _configured(making)
-    with contextlib.closing(base.load(making.engine, options)) as made:
+    engine = making.engine or DEFAULT_ENGINE
+    configuration, options, emulator_options = _configured(engine, making)
+    with contextlib.closing(base.load(engine, options)) as made:
         manifest = Manifest(
-            engine=making.engine, engine_version=made.version, engine_options=options, tokens=making.tokens
+            engine=engine, engine_version=made.version, engine_options=options, tokens=making.tokens
         )
         run = RunDirectory.create(str(to), manifest)
         with run.lock():
@@ -138,20 +142,65 @@ def planned(
                 return _estimate(run, made, pool, way.settings, found, picked, seed)
 
 
-def _configured(making: Making) -> tuple[Configuration | None, dict[str, Any], dict[str, Any]]:
+def _configured(engine: str, making: Making) -> tuple[Configuration | None, dict[str, Any], dict[str, Any]]:
     """Configuration of Document AI, options by which the run is told from another, options of its emulator."""
     from docdask.engine import configuring, paying
 
-    if making.engine not in paying.PAID_ENGINES:
-        named = [name for name, value in making.given.items() if value is not None]
-        if named:
-            raise UsageError(
-                f"{named[0]} is of Document AI, and the engine is {making.engine}",
-                "add --engine documentai, or --engine emulator",
-            )
+    if engine not in paying.PAID_ENGINES:
+        _refuse_configured(engine, making)
         return None, making.options, {}
-    configuration, emulator_options = configuring.configured(making.engine, making.options, making.given)
+    configuration, emulator_options = configuring.configured(engine, making.options, making.given)
     return configuration, configuration.results(), emulator_options
+
+
+def _refuse_configured(engine: str, making: Making) -> None:
+    named = [name for name, value in making.given.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"{named[0]} is of Document AI, and the engine is {engine}",
+            "add --engine documentai, or --engine emulator",
+        )
+
+
+def agreed(url: str, making: Making) -> None:
+    """Make sure that what is said of a run that is there is what it was made with: it never mixes two ways.
+
+    Raises
+    ------
+    RunMismatch
+        If something differs; the message names it. What is not said does not differ.
+    UsageError
+        If what is said could be right for no run.
+    """
+    from docdask.engine import paying
+    from docdask.store.run import RunDirectory
+
+    run = RunDirectory.open(url)
+    made = run.manifest()
+    asked = replace(made, engine=making.engine or made.engine, tokens=made.tokens or making.tokens)
+    found = made.differences(asked)
+    if asked.engine == made.engine and made.engine in paying.PAID_ENGINES:
+        found += _differences_of_service(run, made.engine == "emulator", making)
+    elif asked.engine == made.engine:
+        _refuse_configured(made.engine, making)
+        found += made.differences(replace(made, engine_options={**made.engine_options, **making.options}))
+    if found:
+        raise RunMismatch(
+            f"{run.url} was made with other options: {'; '.join(found)}",
+            "leave them away to go on with it, or choose another folder",
+        )
+
+
+def _differences_of_service(run: RunDirectory, own: bool, making: Making) -> list[str]:
+    from docdask.configuration.agreeing import differences
+    from docdask.store import paidrun
+
+    kept = paidrun.configuration(run)
+    if kept is None:
+        return []  # the driver says that it is missing
+    return differences(
+        kept, paidrun.emulator_options(run), own=own, options=making.options, given=making.given
+    )
 
 
 def accepted(

@@ -18,10 +18,10 @@ from docdask.configuration.keys import DOCUMENTAI, TOP, checked, from_text, valu
 from docdask.configuration.options import emulated_limits, flat_limits, split_options
 from docdask.configuration.processors import (
     Scope,
+    all_with_options,
     emulated_processor,
     named_processor,
     read_processor,
-    with_options,
 )
 from docdask.configuration.routing import default_route, read_routes
 from docdask.configuration.types import processor_type, require_type
@@ -199,7 +199,7 @@ def _configuration(given: _Given) -> Configuration:
     rows = [] if everything else given.routes
     if given.emulated:
         _imply(processors, rows, scope)
-    processors = _with_options(processors, default, given.processor_options, scope)
+    processors = all_with_options(processors, default, given.processor_options, scope)
     escalate_below = values.get("escalate_below", 0.0)
     routes = read_routes(rows, processors, default_route(default, escalate_below), given.where)
     limits = flat_limits(values.get("limits", {}), f"{given.where}: [documentai.limits]")
@@ -252,21 +252,6 @@ def _imply(processors: dict[str, Processor], rows: Any, scope: Scope) -> None:
             kind = processor_type(alias)
             if kind:
                 processors[alias] = emulated_processor(alias, kind, scope)
-
-
-def _with_options(
-    processors: dict[str, Processor], default: str, options: Mapping[str, Any], scope: Scope
-) -> dict[str, Processor]:
-    """Apply options of the command line: packing and imageless mode to all that can, the rest to the default."""
-    shared = {
-        name: value
-        for name, value in options.items()
-        if name == "imageless" or (name == "pack" and not value)
-    }
-    return {
-        alias: with_options(processor, options if alias == default else shared, scope)
-        for alias, processor in processors.items()
-    }
 
 
 def _staging(url: str) -> str:

@@ -147,6 +147,21 @@ def with_options(processor: Processor, options: Mapping[str, Any], scope: Scope)
     return _pinned(replace(processor, **changes), scope) if changes else processor
 
 
+def all_with_options(
+    processors: Mapping[str, Processor], default: str, options: Mapping[str, Any], scope: Scope
+) -> dict[str, Processor]:
+    """Apply options of the command line: packing and imageless mode to all that can, the rest to the default."""
+    shared = {
+        name: value
+        for name, value in options.items()
+        if name == "imageless" or (name == "pack" and not value)
+    }
+    return {
+        alias: with_options(processor, options if alias == default else shared, scope)
+        for alias, processor in processors.items()
+    }
+
+
 def field_mask(text: str, where: str) -> str:
     """Mask, as the API takes it: fields of the document, or of its pages, nothing deeper; ``*`` is everything.
 

@@ -72,6 +72,15 @@ def planned(shell, folder, tmp_path):
     return tmp_path / "run"
 
 
+def test_a_run_that_was_planned_for_another_engine(shell, planned):
+    told = shell.run("run", planned, "--engine", "offline", "--cluster", "none", "--json")
+    complaint(told, 4, ["was made with other options", f"engine: '{NOTHING}' there, 'offline' here"])
+    complaint(
+        shell.run("run", planned, "--location", "eu", "--cluster", "none"), 2, ["location is of Document AI"]
+    )
+    assert shell.run("run", planned, *HERE, "--json").returncode == 0
+
+
 @pytest.mark.parametrize("verb", ["run", "status", "export", "report"])
 def test_a_run_of_another_format_version(shell, planned, verb):
     manifest = planned / "docdask.json"

@@ -188,7 +188,8 @@ def test_more_inputs_are_not_lost_when_a_driver_is_at_work(pile, tmp_path):
     assert second.summary()["stored"] == 2
 
 
-def test_options_for_a_run_that_has_its_plan_are_refused(planned):
+@pytest.mark.parametrize("said", [{"sample": 5}, {"seed": 1}])
+def test_a_sample_of_a_run_that_has_its_plan_is_refused(planned, said):
     run, _ = planned
     with pytest.raises(UsageError, match="has a plan already"):
-        docdask.run(run.url, tokens=True, cluster="none")
+        docdask.run(run.url, cluster="none", **said)
