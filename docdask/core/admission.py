@@ -28,13 +28,17 @@ class Refusal(NamedTuple):
     remedy: str
 
     @classmethod
-    def budget(cls, pool: Pool, permit: Permit | Waiter) -> Refusal:
-        """The refusal of what the budget can't pay."""
-        left = pool.budget.pages.left
-        detail = "" if left is None else f"; {left} pages are left of the project's budget"
+    def budget(cls, pool: Pool, permit: Permit | Waiter, run: str) -> Refusal:
+        """The refusal of what the project's budget can't pay, or that of the run."""
+        known = pool.runs.get(run)
+        short = pool.budget.room(permit.pages, permit.micros) == "never" or known is None
+        whose, budget = ("project", pool.budget) if short or known is None else (f"run {run!r}", known.budget)
+        left = [] if budget.pages.left is None else [f"{budget.pages.left} pages"]
+        left += [] if budget.micros.left is None else [f"${budget.micros.left / 1e6:.4f}"]
         return cls(
             "budget",
-            f"a call of {permit.pages} pages and ${permit.micros / 1e6:.4f} would exceed the budget{detail}",
+            f"a call of {permit.pages} pages and ${permit.micros / 1e6:.4f} would exceed the budget of the {whose}, of "
+            f"which {' and '.join(left)} are left",
             "raise the budget and resume",
         )
 
@@ -56,28 +60,42 @@ def admit_flow(pool: Pool, event: Want) -> Flow | Refusal:
     run = pool.runs.get(event.run)
     if run is not None and run.closed:
         return Refusal("closed", f"run {event.run!r} has ended", "start the run again to go on")
+    refused = _nowhere(pool, event.endpoints, event.locations)
+    if refused is not None:
+        return refused
+    return Flow(key, lane, event.run, event.kind, allowed(pool, event.endpoints, event.locations))
+
+
+def readmit_flow(pool: Pool, flow: Flow) -> Refusal | None:
+    """Let a flow go where it may under quotas that have changed; why nowhere, if so."""
+    _, _, _, names, locations = flow.key
+    flow.endpoints = allowed(pool, names, locations)
+    return _nowhere(pool, names, locations) if not flow.endpoints else None
+
+
+def allowed(pool: Pool, names: tuple[str, ...], locations: tuple[str, ...]) -> tuple[Endpoint, ...]:
+    """Endpoints of these names and in these locations that there are; no names or locations for all."""
     endpoints = pool.limits.endpoints
-    unknown = [name for name in event.endpoints if name not in endpoints]
+    found = [endpoints[name] for name in dict.fromkeys(names or endpoints) if name in endpoints]
+    return tuple(e for e in found if not locations or e.spec.location in locations)
+
+
+def _nowhere(pool: Pool, names: tuple[str, ...], locations: tuple[str, ...]) -> Refusal | None:
+    endpoints = pool.limits.endpoints
+    unknown = [name for name in names if name not in endpoints]
     if unknown:
         return Refusal(
             "unknown-endpoint",
             f"semaphore {pool.name!r} has no endpoint {unknown[0]!r}",
             f"endpoints: {', '.join(endpoints)}",
         )
-    allowed = (
-        [endpoints[name] for name in dict.fromkeys(event.endpoints)]
-        if event.endpoints
-        else list(endpoints.values())
-    )
-    if event.locations:
-        allowed = [endpoint for endpoint in allowed if endpoint.spec.location in event.locations]
-        if not allowed:
-            return Refusal(
-                "residency",
-                f"no endpoint is in {' or '.join(event.locations)}, where the data may go",
-                "name a processor in an allowed location, or allow another location",
-            )
-    return Flow(key, lane, event.run, event.kind, tuple(allowed))
+    if not allowed(pool, names, locations):
+        return Refusal(
+            "residency",
+            f"no endpoint is in {' or '.join(locations)}, where the data may go",
+            "name a processor in an allowed location, or allow another location",
+        )
+    return None
 
 
 def admit_waiter(pool: Pool, flow: Flow, waiter: Waiter) -> Refusal | None:
@@ -112,15 +130,16 @@ def admit_waiter(pool: Pool, flow: Flow, waiter: Waiter) -> Refusal | None:
     if pool.budget.room(pages, micros) == "never" or (
         run is not None and run.budget.room(pages, micros) == "never"
     ):
-        return Refusal.budget(pool, waiter)
+        return Refusal.budget(pool, waiter, flow.run)
     return None
 
 
 def burst_fits(pool: Pool, now_ns: int) -> bool:
     """Whether all that waits or is announced fits into what is free of the period."""
     lanes = pool.lanes
-    calls = lanes.waiting + sum(run.calls for run in pool.runs.values())
-    pages = lanes.pages + sum(run.pages for run in pool.runs.values())
+    expected = [run for run in pool.runs.values() if run.calls and run.lives(now_ns, pool.spec.period_ns)]
+    calls = lanes.waiting + sum(run.calls for run in expected)
+    pages = lanes.pages + sum(run.pages for run in expected)
     user = pool.limits.user
     if user is not None and user.burst_free(now_ns) < calls:
         return False

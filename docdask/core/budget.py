@@ -11,6 +11,9 @@ from typing import Literal
 
 from docdask.core.spec import BudgetSpec
 
+#: Periods without a word after which a run that holds nothing is taken for dead.
+_SILENT_PERIODS = 5
+
 
 class Purse:
     """One quantity of a budget."""
@@ -114,3 +117,13 @@ class Run:
     closed: bool = False
     ledger: str = ""
     """Of the run's own; empty for the governor's."""
+    heard_ns: int = 0
+    """When it was opened, wanted something or gave something back last."""
+
+    def lives(self, now_ns: int, period_ns: int) -> bool:
+        """Whether what it has announced is still to be expected: who died without a word holds nothing and wants nothing.
+
+        One that is only silent counts again as soon as it wants something.
+        """
+        pages, micros = self.budget.pages.reserved, self.budget.micros.reserved
+        return bool(pages or micros) or now_ns - self.heard_ns <= _SILENT_PERIODS * period_ns

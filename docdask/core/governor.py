@@ -15,6 +15,7 @@ from typing import Any
 from docdask.core import events as ev
 from docdask.core.admission import Refusal
 from docdask.core.adopting import adopt
+from docdask.core.closed import Closed
 from docdask.core.instructions import Append, Instruction, Refuse, Reject
 from docdask.core.journal import Journal
 from docdask.core.meter import MeterState
@@ -37,6 +38,7 @@ class Governor:
     def __init__(self, *, epoch: int = 1, fence: int = 0, sequence: int = 0, utc_offset_ns: int = 0) -> None:
         self._journal = Journal(epoch=epoch, fence=fence, sequence=sequence, utc_offset_ns=utc_offset_ns)
         self._pools: dict[str, Pool] = {}
+        self._closed = Closed()
         self._handlers: dict[type[ev.Event], Callable[[Any, list[Instruction]], None]] = {
             ev.Register: self._register,
             ev.Configure: self._configure,
@@ -99,7 +101,8 @@ class Governor:
     def _register(self, event: ev.Register, out: list[Instruction]) -> None:
         pool = self._pools.get(event.semaphore)
         if pool is None:
-            self._pools[event.semaphore] = Pool(event.semaphore, event.spec, self._journal)
+            pool = self._pools[event.semaphore] = Pool(event.semaphore, event.spec, self._journal)
+            self._closed.reopen(pool, self.now_ns, self._journal.utc_offset_ns)
         elif pool.spec != event.spec:
             different = "; ".join(pool.spec.differences(event.spec))
             out.append(
@@ -131,6 +134,7 @@ class Governor:
         if pool is not None:
             refusal = Refusal("closed", f"semaphore {event.semaphore!r} was closed", "register it again")
             pool.refuse_all(refusal, self.now_ns, out)
+            self._closed.keep(pool, self.now_ns, self._journal.utc_offset_ns)
 
     def _open_run(self, event: ev.OpenRun, out: list[Instruction]) -> None:
         pool = self._pool("OpenRun", event.semaphore, out)
@@ -193,7 +197,9 @@ class Governor:
     # -- workers -----------------------------------------------------------------------------------------------------
 
     def _refresh(self, event: ev.Refresh, out: list[Instruction]) -> None:
-        for pool in self._pools.values():
+        one = self._pools.get(event.semaphore)
+        pools = self._pools.values() if not event.semaphore else () if one is None else (one,)
+        for pool in pools:
             pool.refresh(event, self.now_ns, out)
             pool.settle(self.now_ns, out)
 

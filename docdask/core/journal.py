@@ -59,6 +59,10 @@ class Book:
         while self._unreleased and self._unreleased[0][0] <= sequence:
             self._unreleased.popleft()
 
+    def holds(self, sequence: int) -> bool:
+        """Whether the grant of this intent has not left yet."""
+        return bool(self._unreleased) and sequence >= self._unreleased[0][0]
+
     def behind(self, now_ns: int, most_ns: int) -> bool:
         """Whether an intent has been on its way to the disk for longer than ``most_ns``."""
         return bool(self._unreleased) and now_ns - self._unreleased[0][1] > most_ns

@@ -1,8 +1,8 @@
 """Whose turn it is: weighted shares among lanes, turns among runs, first come first served within a run.
 
 Under full load each lane gets its weight's share, and what a lane does not want goes to the others. A lane that was
-empty starts level with the one served last: it neither collects credit while idle nor waits behind those that were
-busy. So one urgent document in front of 100,000 waits for a permit, not for the queue, and no lane starves. Within
+empty, or could not go, starts level with the one served last: it neither collects credit meanwhile nor waits behind those
+that were busy. So one urgent document in front of 100,000 waits for a permit, not for the queue, and no lane starves. Within
 a lane, *flows* (one a run, kind and set of allowed endpoints) take turns. Every operation is O(1) in the number of
 waiters. Method: start-time fair queueing (Goyal, Vin & Chen, 1996) over lanes, round robin over flows.
 """
@@ -18,6 +18,9 @@ from docdask.core.spec import Kind
 if TYPE_CHECKING:
     from docdask.core.endpoint import Endpoint
 
+#: Lane, run, kind, and names and locations of endpoints that are allowed: those who agree in all are alike.
+FlowKey = tuple[str, str, Kind, tuple[str, ...], tuple[str, ...]]
+
 #: Virtual time of one unit of service at weight 1; divisible by every weight up to 16.
 _SCALE = 720_720
 
@@ -28,7 +31,7 @@ class Flow:
     __slots__ = ("endpoints", "key", "kind", "lane", "pages", "run", "waiting")
 
     def __init__(
-        self, key: tuple[object, ...], lane: Lane, run: str, kind: Kind, endpoints: tuple[Endpoint, ...]
+        self, key: FlowKey, lane: Lane, run: str, kind: Kind, endpoints: tuple[Endpoint, ...]
     ) -> None:
         self.key = key
         self.lane = lane
@@ -70,13 +73,13 @@ class Lanes:
 
     def __init__(self, weights: tuple[tuple[str, int], ...]) -> None:
         self.lanes = {name: Lane(name, weight) for name, weight in weights}
-        self._flows: dict[tuple[object, ...], Flow] = {}
+        self._flows: dict[FlowKey, Flow] = {}
         self._kinds: dict[Kind, int] = {}
         self._time = 0
         self.waiting = 0
         self.pages = 0
 
-    def flow(self, key: tuple[object, ...]) -> Flow | None:
+    def flow(self, key: FlowKey) -> Flow | None:
         """The flow with that key, if anybody waits in it."""
         return self._flows.get(key)
 
@@ -139,11 +142,12 @@ class Lanes:
         flow.lane.parked.append(flow)
 
     def unpark(self) -> None:
-        """Let all flows take part again."""
+        """Let all flows take part again; a lane that could not go while others were served starts level with them."""
         for lane in self.lanes.values():
             if lane.parked:
                 lane.flows.extendleft(reversed(lane.parked))
                 lane.parked.clear()
+                lane.time = max(lane.time, self._time)
 
     @property
     def kinds(self) -> int:

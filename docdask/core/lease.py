@@ -43,8 +43,8 @@ class Permit:
     """One permit, waiting or granted."""
 
     __slots__ = (
-        "attempt", "book", "burst", "endpoint", "fence", "flow", "granted_ns", "id", "micros", "pages", "sequence", "since_ns",
-        "state", "unit", "worker",
+        "attempt", "book", "burst", "endpoint", "fence", "flow", "granted_ns", "id", "micros", "missed", "pages", "sequence",
+        "since_ns", "state", "unit", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +74,23 @@ class Permit:
         self.sequence = 0
         self.book: Book | None = None
         """Where its intent stands; its outcome goes there too."""
+        self.missed = False
+        """Its worker, which should know of it, did not name it last time."""
+
+    def unknown(self, fence: int) -> bool:
+        """Whether its grant has been lost on the way to a worker that has seen ``fence`` and does not name this one.
+
+        Grants leave in the order of their fences but for those that wait for their records: such a one may have been on its way
+        while the worker spoke, and is lost only if it is not named the next time either.
+        """
+        if self.state != "granted" or self.fence > fence:
+            return False
+        if self.book is None:
+            return True
+        if self.book.holds(self.sequence):
+            return False
+        missed, self.missed = self.missed, True
+        return missed
 
     def step(self, cause: str) -> None:
         """Go to the next state; what the table does not know is a mistake of the governor's own."""

@@ -10,7 +10,7 @@ A burst is decided when demand arrives after idleness and ends when anything no 
 from __future__ import annotations
 
 from docdask.core import events as ev
-from docdask.core.admission import Refusal, admit_flow, admit_waiter, burst_fits
+from docdask.core.admission import Refusal, admit_flow, admit_waiter, burst_fits, readmit_flow
 from docdask.core.budget import Budget, Run
 from docdask.core.endpoint import Endpoint
 from docdask.core.instructions import Append, Grant, Instruction, Refuse, Revoke, WakeAt
@@ -71,6 +71,8 @@ class Pool:
         idle = not self.lanes.waiting
         flow = admit_flow(self, event)
         run = self.runs.get(event.run)
+        if run is not None:
+            run.heard_ns = now_ns
         permits, add = worker.permits, self.lanes.add
         for waiter in event.waiters:
             known = permits.get(waiter.permit)
@@ -145,11 +147,7 @@ class Pool:
         if event.semaphore != self.name or event.fence < 0:
             return
         held = set(event.held)
-        lost = [
-            p
-            for p in worker.permits.values()
-            if p.state == "granted" and p.fence <= event.fence and p.id not in held
-        ]
+        lost = [p for p in worker.permits.values() if p.id not in held and p.unknown(event.fence)]
         for permit in lost:
             self._lapse(worker, permit, "lapse", now_ns, out)
 
@@ -171,12 +169,10 @@ class Pool:
         self.workers.lease_ns = spec.lease_ns
         self.budget.resize(spec.budget)
         for flow in self.lanes.flows():
-            flow.endpoints = tuple(
-                self.limits.endpoints[e.name] for e in flow.endpoints if e.name in self.limits.endpoints
-            )
+            nowhere = readmit_flow(self, flow)
             for permit in list(flow.waiting):
                 waiter = ev.Waiter(permit.id, permit.pages, permit.micros)
-                refusal = admit_waiter(self, flow, waiter)
+                refusal = nowhere or admit_waiter(self, flow, waiter)
                 if refusal is not None:
                     self._refuse(permit, refusal, now_ns, out)
         self._bursting = False
@@ -194,6 +190,7 @@ class Pool:
             run.calls, run.pages = event.calls, event.pages
             run.ledger = event.ledger
         run.closed = False
+        run.heard_ns = self.journal.now_ns
         run.budget.resize(event.budget)
 
     def book(self, run: str) -> Book | None:
@@ -282,7 +279,7 @@ class Pool:
             permit = flow.head()
             room = self._room(flow, permit)
             if room == "never":
-                self._refuse(permit, Refusal.budget(self, permit), now_ns, out)
+                self._refuse(permit, Refusal.budget(self, permit, flow.run), now_ns, out)
                 continue
             endpoint, ready_ns = (
                 (None, NEVER_NS) if room == "later" else self._place(flow, permit, now_ns, shut)
@@ -318,6 +315,10 @@ class Pool:
         first: Endpoint | None = None
         best_load, first_ns = 0, NEVER_NS
         candidates = self.limits.candidates(flow.endpoints)
+        if len(candidates) < len(flow.endpoints) and all(
+            e.closed(kind) or e.too_large(kind, pages) for e in candidates
+        ):
+            candidates = flow.endpoints  # well as they are, none of those will ever take it
         if shut:
             candidates = tuple(e for e in candidates if (e.name, kind) not in shut)
         for endpoint in candidates:
@@ -405,6 +406,8 @@ class Pool:
         self.limits.heard(now_ns - permit.granted_ns - outcome.latency_ns, outcome.latency_ns)
         self.returned[outcome.verdict] = self.returned.get(outcome.verdict, 0) + 1
         run = self.runs.get(permit.flow.run)
+        if run is not None:
+            run.heard_ns = now_ns
         budgets = (self.budget,) if run is None else (self.budget, run.budget)
         if outcome.verdict == "lost" and outcome.pages_billed is None:
             for budget in budgets:

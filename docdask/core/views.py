@@ -158,7 +158,7 @@ def view(
         meters=tuple(
             _meter(name, meter, now_ns) for name, meter in pool.limits.meters.items() if name in drawn_on
         ),
-        budgets=_budgets(pool, most_runs),
+        budgets=_budgets(pool, most_runs, now_ns),
         runs=len(pool.runs),
         waiting={lane.name: lane.waiting for lane in pool.lanes.lanes.values()},
         held=sum(len(worker.permits) for worker in pool.workers) - pool.lanes.waiting,
@@ -194,7 +194,7 @@ def permits(governor: Governor, semaphore: str, *, most: int = 1000) -> list[Per
     ]
 
 
-def _budgets(pool: Pool, most: int | None) -> tuple[BudgetView, ...]:
+def _budgets(pool: Pool, most: int | None, now_ns: int) -> tuple[BudgetView, ...]:
     waiting: dict[str, tuple[int, int]] = {}
     for flow in pool.lanes.flows():
         calls, pages = waiting.get(flow.run, (0, 0))
@@ -208,11 +208,17 @@ def _budgets(pool: Pool, most: int | None) -> tuple[BudgetView, ...]:
             key=lambda i: (waiting.get(runs[i][0], (0, 0))[0], runs[i][1].calls, not runs[i][1].closed, i),
         )
         runs = [runs[i] for i in sorted(order)]
-    announced = (sum(run.calls for run in pool.runs.values()), sum(run.pages for run in pool.runs.values()))
+    period_ns = pool.spec.period_ns
+    expected = {
+        n: (run.calls, run.pages)
+        for n, run in pool.runs.items()
+        if run.calls and run.lives(now_ns, period_ns)
+    }
+    announced = (sum(calls for calls, _ in expected.values()), sum(pages for _, pages in expected.values()))
     project = _budget("", pool.budget, announced, (pool.lanes.waiting, pool.lanes.pages))
     return (
         project,
-        *(_budget(n, run.budget, (run.calls, run.pages), waiting.get(n, (0, 0))) for n, run in runs),
+        *(_budget(n, run.budget, expected.get(n, (0, 0)), waiting.get(n, (0, 0))) for n, run in runs),
     )
 
 

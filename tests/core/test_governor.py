@@ -672,3 +672,111 @@ def test_a_run_can_not_change_its_ledger_while_it_is_open():
     stage.tell(ev.OpenRun(0, "s", "june", ledger="L"))
     (rejected,) = of(Reject, stage.tell(ev.OpenRun(0, "s", "june")))
     assert "is open with ledger 'L'" in rejected.message
+
+
+def test_an_endpoint_that_is_added_serves_those_who_wait_already():
+    stage = Stage(US)
+    stage.want(0, 500)
+    out = stage.tell(ev.Configure(1, "s", replace(stage.spec, endpoints=(US, EU))))
+    assert {grant.endpoint for grant in of(Grant, out)} == {"eu"}
+
+
+def test_an_endpoint_that_has_moved_is_closed_to_those_who_may_not_go_there():
+    stage = Stage(US)
+    stage.want(0, 500, locations=("us",))
+    moved = replace(stage.spec, endpoints=(replace(US, location="asia"),))
+    assert {refusal.reason for refusal in of(Refuse, stage.tell(ev.Configure(1, "s", moved)))} == {
+        "residency"
+    }
+    assert sum(stage.view().waiting.values()) == 0
+
+
+def test_who_waits_for_an_endpoint_that_is_taken_away_is_told_its_name():
+    stage = Stage(US, EU)
+    stage.want(0, 300, endpoints=("us",))
+    out = stage.tell(ev.Configure(1, "s", SemaphoreSpec((EU,))))
+    assert len(of(Refuse, out)) == 299
+    assert {(r.reason, "'us'" in r.message) for r in of(Refuse, out)} == {("unknown-endpoint", True)}
+
+
+@pytest.mark.parametrize("never", [replace(US, requests=0), replace(US, pages=2)])
+def test_a_last_resort_is_used_where_none_of_the_others_will_ever_do(never):
+    stage = Stage(never, EndpointSpec("offline", last_resort=True))
+    assert [grant.endpoint for grant in of(Grant, stage.want(0, 1, pages=3))] == ["offline"]
+
+
+def test_a_semaphore_that_is_closed_and_registered_again_knows_the_minute():
+    stage = Stage(US)
+    stage.want(0, 100)
+    stage.tell(ev.Close(SECOND, "s"))
+    stage.tell(ev.Register(2 * SECOND, "s", stage.spec))
+    assert stage.view().meters[0].used == 100
+    assert len(of(Grant, stage.want(3 * SECOND, 50))) == 1
+    stage.tell(ev.Close(4 * SECOND, "s"))
+    stage.tell(ev.Register(200 * SECOND, "s", stage.spec))
+    assert stage.view().meters[0].used == 0
+
+
+def test_of_a_thousand_semaphores_that_were_closed_the_latest_are_remembered():
+    governor = Governor()
+    for number in range(1000):
+        for event in (
+            ev.Register(number, f"s{number}", SemaphoreSpec((US,))),
+            ev.Close(number, f"s{number}"),
+        ):
+            governor.handle(event)
+    assert len(governor._closed._kept) == 64
+
+
+def test_a_grant_that_waits_for_its_record_is_not_taken_for_lost():
+    """Another one, which needed none, overtook it."""
+    stage = Stage(US)
+    stage.tell(ev.OpenLedger(0, "L", 1, 0, 0))
+    stage.tell(ev.OpenRun(0, "s", "june", ledger="L"))
+    (held,) = of(Grant, stage.want(0, run="june"))
+    (first,) = of(Grant, stage.want(1))
+    for at_ns in (2, 3, 4):
+        assert not of(Revoke, stage.tell(ev.Refresh(at_ns, "w", "s", first.fence, (first.permit,))))
+    stage.tell(ev.Durable(5, held.sequence, "L"))  # it leaves, and this crosses it on the way
+    assert not of(Revoke, stage.tell(ev.Refresh(6, "w", "s", first.fence, (first.permit,))))
+    (revoked,) = of(Revoke, stage.tell(ev.Refresh(7, "w", "s", first.fence, (first.permit,))))
+    assert revoked.permit == held.permit
+
+
+def test_signs_of_life_for_one_semaphore_are_none_for_what_nobody_knows_of_in_another():
+    stage = Stage(US, lease_ns=10 * SECOND)
+    stage.tell(ev.Register(0, "t", stage.spec))
+    stage.want(0)
+    for at in range(1, 12):
+        stage.tell(ev.Refresh(at * SECOND, "w", "t", 99, ()))
+        stage.tell(ev.Timer(at * SECOND, "s"))
+    assert stage.view().held == 0
+
+
+def test_what_a_run_announced_that_died_without_a_word_keeps_nobody_from_a_burst():
+    stage = Stage(US)
+    stage.tell(ev.OpenRun(0, "s", "dead", calls=100_000))
+    assert len(of(Grant, stage.want(MINUTE, 12, run="new"))) == 1
+    assert stage.view().budgets[0].calls_announced == 100_000
+    stage = Stage(US)
+    stage.tell(ev.OpenRun(0, "s", "dead", calls=100_000))
+    assert len(of(Grant, stage.want(10 * MINUTE, 12, run="new"))) == 12
+    assert stage.view().budgets[0].calls_announced == 0
+    stage.want(10 * MINUTE, 1, run="dead")  # it was only silent
+    assert stage.view().budgets[0].calls_announced == 99_999
+
+
+def test_a_run_whose_calls_take_long_is_not_taken_for_dead():
+    stage = Stage(EndpointSpec("us", requests=120, batch=1), lease_ns=10**15)
+    stage.tell(ev.OpenRun(0, "s", "slow", calls=1000))
+    assert of(Grant, stage.want(0, 1, kind="batch", pages=500, run="slow"))
+    assert len(of(Grant, stage.want(60 * MINUTE, 12, run="new"))) == 1
+
+
+def test_whose_budget_is_spent_and_what_is_left_of_it_is_said():
+    stage = Stage(US, budget=BudgetSpec(pages=100))
+    stage.tell(ev.OpenRun(0, "s", "june", budget=BudgetSpec(pages=5, micros=20_000)))
+    (refusal,) = of(Refuse, stage.want(0, pages=6, run="june"))
+    assert "budget of the run 'june', of which 5 pages and $0.0200 are left" in refusal.message
+    (refusal,) = of(Refuse, stage.want(0, pages=101))
+    assert "budget of the project, of which 100 pages are left" in refusal.message

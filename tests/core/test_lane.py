@@ -78,6 +78,22 @@ def test_a_lane_collects_no_credit_while_it_is_idle():
     assert first["bulk"] >= 9
 
 
+def test_a_lane_that_could_not_go_collects_no_credit_meanwhile():
+    """Its region was down for an hour, or its ledger stood still."""
+    queue = Queue()
+    for _ in range(2000):
+        queue.add("bulk")
+        queue.add("interactive")
+    for _ in range(1000):
+        flow = queue.lanes.next()
+        if flow.lane.name == "bulk":
+            queue.lanes.park(flow)
+        queue.serve()
+        queue.lanes.unpark()
+    served = Counter(queue.serve().flow.lane.name for _ in range(170))
+    assert 8 <= served["bulk"] <= 12
+
+
 def test_runs_within_a_lane_take_turns():
     queue = Queue()
     for _ in range(300):
