@@ -35,7 +35,7 @@ class Speedup:
 
     @property
     def ratio(self) -> float:
-        """How many times faster than one after another; 0 where nothing was measured."""
+        """How many times as fast as one after another; 0 where nothing was measured."""
         return self.sum_s / self.wall_s if self.wall_s > 0 else 0.0
 
 
@@ -77,9 +77,9 @@ def speedup(frame: pd.DataFrame, ax: Any) -> Any:
     rows = [
         ("one after another\n(sum of all calls)", figures.sum_s, colours.quiet, span(figures.sum_s)),
         ("this run\n(first start to last end)", figures.wall_s, colours.first,
-         f"{span(figures.wall_s)} · {figures.ratio:.3g} times faster"),
+         f"{span(figures.wall_s)} · {figures.ratio:.3g} × as fast"),
         (f"bound\n({figures.peak:,} in flight, never idle)", figures.bound_s, colours.third,
-         f"{span(figures.bound_s)} · {figures.sum_s / figures.bound_s:.3g} times faster" if figures.bound_s else "0 s"),
+         f"{span(figures.bound_s)} · {figures.sum_s / figures.bound_s:.3g} × as fast" if figures.bound_s else "0 s"),
     ]  # fmt: skip
     most = max(value for _, value, _, _ in rows)
     for y, (_, value, colour, text) in enumerate(rows):

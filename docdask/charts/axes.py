@@ -62,9 +62,10 @@ def span(seconds: float) -> str:
     return f"{hours // 24:,} d {hours % 24} h"
 
 
-def clock(stamp_s: float) -> str:
-    """``2026-05-31 14:03 UTC`` from seconds since the epoch."""
-    return datetime.fromtimestamp(stamp_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def clock(stamp_s: float, *, to_the_second: bool = False) -> str:
+    """``2026-05-31 14:03 UTC`` from seconds since the epoch; to the second ``2026-05-31 14:03:20 UTC``."""
+    form = "%Y-%m-%d %H:%M:%S UTC" if to_the_second else "%Y-%m-%d %H:%M UTC"
+    return datetime.fromtimestamp(stamp_s, UTC).strftime(form)
 
 
 def short_type(mime_type: str) -> str:

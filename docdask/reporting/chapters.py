@@ -45,7 +45,7 @@ def compose(data: ReportData, baseline: Baseline | None = None, *, thumbnails: b
     """Say what the report of ``data`` tells."""
     summary = data.summary
     blocks: list[Block] = [
-        *_manager(data, baseline), NewPage(), Contents(), NewPage(), *_aside(data, thumbnails=thumbnails), *_course(data),
+        *_manager(data, baseline), Contents(), NewPage(), *_aside(data, thumbnails=thumbnails), *_course(data),
         *spending.chapter(data.summary, data.costs), *_findings(data), *_method(data, baseline), *_documents(data),
     ]  # fmt: skip
     when = _stamp(summary.get("ended_at"))
@@ -59,11 +59,11 @@ def compose(data: ReportData, baseline: Baseline | None = None, *, thumbnails: b
     )
 
 
-def _stamp(value: Any) -> str:
+def _stamp(value: Any, *, to_the_second: bool = False) -> str:
     seconds = getattr(value, "timestamp", None)
     if seconds is None or value != value:  # noqa: PLR0124 - NaT is not equal to itself
         return facts.first(value, "") if isinstance(value, str) else ""
-    return clock(float(seconds()))
+    return clock(float(seconds()), to_the_second=to_the_second)
 
 
 def _count(data: ReportData, name: str) -> int:
@@ -96,8 +96,8 @@ def _manager(data: ReportData, baseline: Baseline | None) -> list[Block]:
     cards = [
         Card("Done", f"{stored:,}", share, "good"),
         Card("Set aside", f"{quarantined + skipped:,}", f"{quarantined:,} with a problem · {skipped:,} left out", "bad" if quarantined else "plain"),
-        Card("Time", span(wall) if wall else "—", f"{plural(_count(data, 'pages'), 'page')}" + (f" · {speedup:.3g}× one after another" if speedup else "")),
-        Card("Documents an hour", f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}" if rate else "—", "done ÷ time from start to end"),
+        Card("Time", span(wall) if wall else "—", f"{plural(_count(data, 'pages'), 'page')}" + (f" · {speedup:.3g} × as fast as one after another" if speedup >= 1 else "")),
+        Card("Documents an hour", f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}" if rate else "—", "done ÷ that time"),
     ]  # fmt: skip
     blocks: list[Block] = [
         Heading("At a glance", 1, "glance"),
@@ -185,7 +185,7 @@ def _aside(data: ReportData, *, thumbnails: bool) -> list[Block]:
                 " by content: the bytes were done once, the result counts for each.",
             )
         )
-    if len(data.documents):
+    if groups:  # a bar of what was stored alone tells nothing that page 1 does not
         blocks.append(Chart("outcomes", CHARTS["outcomes"].tells))
     if not groups:
         blocks.append(
@@ -193,7 +193,7 @@ def _aside(data: ReportData, *, thumbnails: bool) -> list[Block]:
         )
     for number, group in enumerate(groups, 1):
         title = Heading(group.reason, 2, f"reason-{number}")
-        kind = {"quarantined": "Set aside", "skipped": "Left out"}.get(group.outcome, group.outcome)
+        kind = {"quarantined": "With a problem", "skipped": "Left out"}.get(group.outcome, group.outcome)
         what = prose(
             (f"{kind}: {plural(group.number, 'document')}", True),
             f" · {group.problem}" if group.problem else "",
@@ -278,8 +278,8 @@ def _method(data: ReportData, baseline: Baseline | None) -> list[Block]:
         ("Engine", facts.first(summary.get("engine"))),
         ("Workers", facts.first(summary.get("workers"))),
         ("Machine", facts.first(summary.get("machine"))),
-        ("Started", _stamp(summary.get("started_at")) or "unknown"),
-        ("Ended", _stamp(summary.get("ended_at")) or "unknown"),
+        ("Started", _stamp(summary.get("started_at"), to_the_second=True) or "unknown"),
+        ("Ended", _stamp(summary.get("ended_at"), to_the_second=True) or "unknown"),
         ("docdask", facts.first(summary.get("docdask_version"))),
     ]
     types = texts(data.documents, "mime_type")
@@ -295,7 +295,7 @@ def _method(data: ReportData, baseline: Baseline | None) -> list[Block]:
         _count(data, "inputs"),
         [_count(data, n) for n in ("stored", "quarantined", "skipped", "pending")],
     )
-    account = f"{parts[0]:,} stored + {parts[1]:,} set aside + {parts[2]:,} left out + {parts[3]:,} not decided yet = {sum(parts):,} of {inputs:,} inputs"
+    account = f"{parts[0]:,} stored + {parts[1]:,} with a problem + {parts[2]:,} left out + {parts[3]:,} not decided yet = {sum(parts):,} of {inputs:,} inputs"
     estimate = (
         " The baseline was given by the user."
         + (" Its time is an estimate: rate times documents." if baseline.estimated else "")
@@ -308,7 +308,8 @@ def _method(data: ReportData, baseline: Baseline | None) -> list[Block]:
         Heading("The account", 2, "account"),
         prose((account, True), "." if sum(parts) == inputs else ": these do not add up, and should."),
         Heading("What the words mean", 2, "words"),
-        prose(("Time", True), " is from the first call's start to the last one's end, on the machine's clock. ", ("Documents an hour", True), " is documents done, divided by that time; what was set aside is not counted as done."),
+        prose(("Time", True), " is what docdask worked on the run, breaks between its sessions left out. ", ("Documents an hour", True), " is documents done, divided by that time; what was set aside is not counted as done."),
+        prose(("Set aside", True), " is what could not be done for a problem with the file (quarantined), and what was left out because no engine takes such files (skipped)."),
         prose(("One after another", True), " is the sum of the durations of all calls of this run. It is an estimate of a run without docdask: calls that share a processor take longer than they would alone."),
         prose(("Confidence", True), " is the engine's own, weighted by characters. It says how sure the engine was, not how often it was right: for an error rate, compare a sample with the originals." + estimate),
         prose(("Kinds", True), " are guessed from the content."),
@@ -324,11 +325,11 @@ def _documents(data: ReportData) -> list[Block]:
         texts(data.documents, "outcome"), numbers(data.documents, "mean_confidence"), texts(data.documents, "reason", ""), strict=True,
     )  # fmt: skip
     rows = [
-        (name, kind, "—" if math.isnan(pages) else f"{pages:,.0f}", outcome if outcome == "stored" or not why else f"{outcome}: {why}", _percent(sure))
+        (name, kind, outcome if outcome == "stored" or not why else f"{outcome}: {why}", "—" if math.isnan(pages) else f"{pages:,.0f}", _percent(sure))
         for name, kind, pages, outcome, sure, why in columns
     ]  # fmt: skip
     grid = Grid(
-        (Column("Document", 0.4), Column("Kind", 0.12), Column("Pages", 0.09, "right"), Column("Outcome", 0.25), Column("Confidence", 0.14, "right")),
+        (Column("Document", 0.4), Column("Kind", 0.12), Column("Outcome", 0.25), Column("Pages", 0.09, "right"), Column("Confidence", 0.14, "right")),
         tuple(rows),
     )  # fmt: skip
     return [Heading("Every document", 1, "documents"), grid]

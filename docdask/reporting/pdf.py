@@ -28,6 +28,9 @@ from docdask.reporting.glyphs import draw_line, embed, rgb
 from docdask.reporting.typeset import Span, Typesetter
 from docdask.reporting.vector import texts as figure_texts
 
+#: Points that must be free for the contents to begin on the page.
+_CONTENTS_ROOM = 300.0
+
 
 class _Pages(BaseDocTemplate):  # type: ignore[misc]
     """Pages of a report: knows the number of pages of the pass before, tells the contents where headings stand."""
@@ -156,7 +159,12 @@ def _flow(block: Any, typesetter: Typesetter, figures: Mapping[str, Any]) -> lis
         case content.Pictures(pictures=pictures):
             return [PictureRow(pictures)]
         case content.Contents():
-            return [Text(typesetter, "Contents", look.CHAPTER), ContentsTable(typesetter)]
+            # Below page 1's figures where there is room for most of it, else on a page of its own.
+            return [
+                CondPageBreak(_CONTENTS_ROOM),
+                Text(typesetter, "Contents", look.CHAPTER),
+                ContentsTable(typesetter),
+            ]
         case content.NewPage():
             return [PageBreak()]
         case content.Together(blocks=blocks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as markup
 import re
+from dataclasses import replace
 
 import pikepdf
 import pypdfium2
@@ -29,6 +30,14 @@ def data(count, *, hostile=False, backend="numpy", render_page=None):
         summary=synthetic.summary(docs, calls),
         render_page=render_page,
     )
+
+
+def all_stored():
+    """Documents of which none was set aside."""
+    some = data(40)
+    stored = some.documents[some.documents["outcome"] == "stored"].head(3)
+    counts = {"inputs": 3, "stored": 3, "quarantined": 0, "skipped": 0, "pending": 0}
+    return replace(some, documents=stored, summary={**some.summary, **counts})
 
 
 def pdf_pages(path):
@@ -114,6 +123,34 @@ def test_html_tells_the_same_and_loads_nothing(dozen):
 def test_ids_in_the_html_are_unique(dozen):
     found = re.findall(r'\sid="([^"]+)"', (dozen / "r.html").read_text())
     assert not {name for name in found if found.count(name) > 1 and not name.startswith(("m", "C"))}
+
+
+def test_contents_stand_on_page_one_where_there_is_room(tmp_path, dozen):
+    build(all_stored(), pdf=tmp_path / "r.pdf")
+    assert "Contents" in pdf_pages(tmp_path / "r.pdf")[0]
+    crowded = pdf_pages(dozen / "r.pdf")
+    assert "Contents" not in crowded[0]
+    assert "Contents" in crowded[1]
+
+
+def test_where_nothing_was_set_aside_no_chart_says_so(tmp_path, dozen):
+    build(all_stored(), html=tmp_path / "r.html")
+    assert "Nothing was set aside." in html_text(tmp_path / "r.html")
+    assert "Outcome by reason" not in html_text(tmp_path / "r.html")
+    assert "Outcome by reason" in html_text(dozen / "r.html")
+
+
+def test_the_account_uses_the_words_of_page_one(dozen):
+    text = html_text(dozen / "r.html")
+    card = re.search(r"Set aside\s*5\s*(\d+) with a problem · (\d+) left out", text)
+    assert f"35 stored + {card[1]} with a problem + {card[2]} left out + 0 not decided yet = 40" in text
+
+
+def test_a_run_slower_than_one_call_after_another_claims_no_speed_up(tmp_path):
+    for speedup, told in ((0.8, False), (1.8, True)):
+        slow = data(3)
+        build(replace(slow, summary={**slow.summary, "speedup": speedup}), html=tmp_path / "r.html")
+        assert (f"{speedup} × as fast as one after another" in html_text(tmp_path / "r.html")) is told
 
 
 @pytest.mark.slow
