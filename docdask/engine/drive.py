@@ -28,7 +28,7 @@ from docdask.engine.branch import Branch
 from docdask.engine.clusters.calling import CallWorker
 from docdask.engine.job import Job, Tally
 from docdask.engine.paying import Payer
-from docdask.engine.pool import OnCluster, Pool, open_pool
+from docdask.engine.pool import Feed, OnCluster, Pool, open_pool
 from docdask.engine.status import Amount, StatusWriter
 from docdask.engine.supply import Supply
 from docdask.errors import ClusterError, DocdaskError, EngineError, RunLocked, from_json, to_json
@@ -253,7 +253,9 @@ class Driver:
         with _progress_events(pool, self.job.session, progress):
             self._wait_until_ready()
             self.status.begin()
-            for branch, tally in pool.window(self._opened(supply), submit, inline, supply.width, self._idle):
+            for branch, tally in pool.window(
+                Feed(self._opened(supply), submit, inline, supply.width, self._idle)
+            ):
                 supply.ended(branch)
                 self._ended(branch, tally)
 

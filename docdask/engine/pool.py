@@ -10,14 +10,13 @@ Rules:
 from __future__ import annotations
 
 import contextlib
-import sys
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
-from docdask._version import __version__
+from docdask.engine import probing
 from docdask.engine.clusters import local
-from docdask.errors import ClusterError, DocdaskError
+from docdask.errors import ClusterError
 from docdask.sandbox import SandboxClosed
 from docdask.settings import Settings
 from docdask.store.run import RunDirectory
@@ -29,6 +28,22 @@ TRIES = 4
 _WAIT_S = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Feed(Generic[T]):
+    """What a window runs: items, and how one of them is run."""
+
+    items: Iterable[T]
+    """Consumed lazily."""
+    submit: Callable[[T, int], Any]
+    """``(item, try) -> Delayed``, for a cluster."""
+    inline: Callable[[T], Any]
+    """``item -> result``, for this process."""
+    width: Callable[[], int]
+    """Items in the window."""
+    idle: Callable[[], None] = lambda: None
+    """Called at least twice a second while waiting."""
+
+
 class Pool(Protocol):
     """Runs tasks."""
 
@@ -37,29 +52,8 @@ class Pool(Protocol):
     resources: frozenset[str]
     """Dask resources that the workers declare."""
 
-    def window(
-        self,
-        items: Iterable[T],
-        submit: Callable[[T, int], Any],
-        inline: Callable[[T], Any],
-        width: Callable[[], int],
-        idle: Callable[[], None],
-    ) -> Iterator[tuple[T, Any]]:
-        """Run every item, a window of them at a time; yields each with its result as it ends.
-
-        Parameters
-        ----------
-        items
-            What to run, consumed lazily.
-        submit
-            ``(item, try) -> Delayed``, for a cluster.
-        inline
-            ``item -> result``, for this process.
-        width
-            Items in the window.
-        idle
-            Called at least twice a second while waiting.
-        """
+    def window(self, feed: Feed[T]) -> Iterator[tuple[T, Any]]:
+        """Run every item, a window of them at a time; yields each with its result as it ends."""
         ...
 
     def close(self) -> None:
@@ -73,19 +67,11 @@ class InProcess:
     def __init__(self) -> None:
         self.workers, self.dashboard, self.resources = 1, "", frozenset[str]()
 
-    def window(
-        self,
-        items: Iterable[T],
-        submit: Callable[[T, int], Any],
-        inline: Callable[[T], Any],
-        width: Callable[[], int],
-        idle: Callable[[], None],
-    ) -> Iterator[tuple[T, Any]]:
+    def window(self, feed: Feed[T]) -> Iterator[tuple[T, Any]]:
         """See :class:`Pool`."""
-        del submit, width
-        for item in items:
-            idle()
-            yield item, inline(item)
+        for item in feed.items:
+            feed.idle()
+            yield item, feed.inline(item)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -121,58 +107,11 @@ class OnCluster:
         Raises
         ------
         ClusterError
-            If there is no worker, a worker or the scheduler has no docdask or another version, or a worker can't read
-            and write the run directory.
+            As :func:`docdask.engine.probing.check` says.
         """
-        if not self.names:
-            raise ClusterError(
-                f"the scheduler at {self.client.scheduler.address} has no workers",
-                "start workers, then give the command again",
-            )
-        here = (__version__, sys.version_info[:2])
-        token = uuid.uuid4().hex
-        name = f"checks/{token}"
-        if run is not None:
-            run.write(name, token.encode())
-        try:
-            found = {"scheduler": self._probe_scheduler()}
-            found |= self.client.run(probe, run.url if run else None, name, token, on_error="return")
-        finally:
-            if run is not None:
-                with contextlib.suppress(OSError, DocdaskError):
-                    run.fs.rm(run.path("checks"), recursive=True)
-        for where, answer in found.items():
-            if isinstance(answer, BaseException):
-                raise ClusterError(
-                    f"{where} can't run docdask: {answer}",
-                    f"install docdask {__version__} where the cluster runs, and give RUN as a URL that its workers can write",
-                )
-            if tuple(answer[0]) != (here[0], tuple(here[1])):
-                raise ClusterError(
-                    f"{where} has docdask {answer[0][0]} on Python {'.'.join(map(str, answer[0][1]))}, "
-                    f"here is docdask {here[0]} on Python {'.'.join(map(str, here[1]))}",
-                    "use the same versions on both sides",
-                )
-            if answer[1]:
-                raise ClusterError(
-                    f"{where} can't use the run directory: {answer[1]}",
-                    "give RUN as a URL that all workers share and can write",
-                )
+        probing.check(self.client, self.names, run)
 
-    def _probe_scheduler(self) -> Any:
-        try:
-            return self.client.run_on_scheduler(probe, None, "", "")
-        except Exception as error:  # noqa: BLE001 - whatever the scheduler lacks is told with its name
-            return error
-
-    def window(
-        self,
-        items: Iterable[T],
-        submit: Callable[[T, int], Any],
-        inline: Callable[[T], Any],
-        width: Callable[[], int],
-        idle: Callable[[], None],
-    ) -> Iterator[tuple[T, Any]]:
+    def window(self, feed: Feed[T]) -> Iterator[tuple[T, Any]]:
         """See :class:`Pool`.
 
         Raises
@@ -180,22 +119,21 @@ class OnCluster:
         ClusterError
             If the scheduler goes away, or a task's workers died :data:`TRIES` times.
         """
-        del inline
         from distributed import CancelledError, wait
 
-        source = iter(items)
+        source = iter(feed.items)
         open_: dict[Any, tuple[T, int]] = {}
 
         def launch(item: T, tries: int) -> None:
             # Without fifo_timeout all that is submitted within a minute has one priority, and workers would read the
             # documents of every branch in the window before they end the first.
-            future = self.client.compute(submit(item, tries), optimize_graph=False, fifo_timeout=0)
+            future = self.client.compute(feed.submit(item, tries), optimize_graph=False, fifo_timeout=0)
             open_[future] = (item, tries)
 
         try:
             exhausted = False
             while True:
-                while not exhausted and len(open_) < width():
+                while not exhausted and len(open_) < feed.width():
                     try:
                         launch(next(source), 1)
                     except StopIteration:
@@ -205,7 +143,7 @@ class OnCluster:
                 # Futures are cancelled when the scheduler goes away, which is told below.
                 with contextlib.suppress(TimeoutError, CancelledError), self.client.as_current():
                     wait(list(open_), timeout=_WAIT_S, return_when="FIRST_COMPLETED")
-                idle()
+                feed.idle()
                 self._alive()
                 for future in [future for future in open_ if future.status != "pending"]:
                     item, tries = open_.pop(future)
@@ -253,23 +191,6 @@ class OnCluster:
 
 
 _AGAIN = object()
-
-
-def probe(url: str | None, name: str, token: str) -> tuple[tuple[str, tuple[int, ...]], str]:
-    """Runs on each worker: its versions, and what keeps it from using the run directory (empty if nothing)."""
-    versions = (__version__, tuple(sys.version_info[:2]))
-    if url is None:
-        return versions, ""
-    run = RunDirectory(url)
-    try:
-        if run.read(name).decode() != token:
-            return versions, f"{url} is another place there than here"
-        run.write(f"{name}-{uuid.uuid4().hex}", b"")
-    except FileNotFoundError:
-        return versions, f"{url} is another place there than here"
-    except Exception as error:  # noqa: BLE001 - a sentence for the user
-        return versions, str(error)
-    return versions, ""
 
 
 def open_pool(cluster: str, settings: Settings, *, client: Any = None) -> Pool:

@@ -7,11 +7,11 @@ interrupted goes on; the catalog has one writer, this process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from docdask.engine.job import Hidden, Plain
-from docdask.engine.pool import Pool
+from docdask.engine.pool import Feed, Pool
 from docdask.intake.limits import Limits
 from docdask.intake.scan import LIMITED, scan_batch, to_inspect
 from docdask.model import Source
@@ -79,9 +79,7 @@ def scan(
 
     rows: list[dict[str, Any]] = []
     kept, done = time.monotonic(), 0
-    for _, found in pool.window(
-        _numbered(batches), submit, inline, lambda: 2 * pool.workers + 2, lambda: None
-    ):
+    for _, found in pool.window(Feed(enumerate(batches), submit, inline, lambda: 2 * pool.workers + 2)):
         rows.extend(found)
         done += len(found)
         on_progress(done, len(todo))
@@ -91,10 +89,6 @@ def scan(
     if rows:
         run.append_catalog(catalog.to_table(rows))
     return len(todo)
-
-
-def _numbered(batches: list[list[Source]]) -> Iterator[tuple[int, list[Source]]]:
-    yield from enumerate(batches)
 
 
 def scan_hidden(sources: list[Source], arguments: Hidden) -> list[dict[str, Any]]:
