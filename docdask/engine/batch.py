@@ -19,8 +19,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from docdask.engine import payload as payloads
-from docdask.engine import units as one
 from docdask.engine.desk import Desk, Stopped
+from docdask.engine.facts import Record
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.operations import Adjourned, BatchFile, BatchRequest, Earlier, Result, run_batch
 from docdask.engine.payload import Payload
@@ -116,7 +116,7 @@ class Operations(Desk):
         )
         journal.cost = request.pages, request.cost_micros
         # Their calls begin now: in the tables each of them lasts as long as the operation that they share.
-        records = {unit.unit_id: one.Record(self.maker, unit, self.queued_ns) for unit in left}
+        records = {unit.unit_id: Record(self.maker, unit, self.queued_ns) for unit in left}
         began, results = time.perf_counter(), 0
         async for unit_id, result in run_batch(
             request,
@@ -137,7 +137,7 @@ class Operations(Desk):
             await asyncio.to_thread(journal.close)
             await journal.stored()
 
-    async def _keep(self, record: one.Record, result: Result, seconds: float, endpoint: str) -> None:
+    async def _keep(self, record: Record, result: Result, seconds: float, endpoint: str) -> None:
         unit = record.unit
         if isinstance(result, ServiceError) and result.retry and result.scope != "document":
             await self.leave_open(unit, result, _ATTEMPTS)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from docdask.core.routes import Configuration, Processor
 from docdask.engine import quota
 from docdask.engine import units as one
+from docdask.engine.facts import Maker, Record
 from docdask.engine.job import Job, Tally, Tell, Unit
 from docdask.engine.process import calls_loop, run_of, stopping
 from docdask.engine.room import Room
@@ -72,9 +73,7 @@ class Desk:
         self.labels = {"docdask-run": document_id(job.url)}
         """On every request, so that a bill can be divided among runs."""
         self.room = _room(key)
-        self.maker = one.Maker(
-            self.processor.engine_id, self.processor.processor_type, self.processor.version
-        )
+        self.maker = Maker(self.processor.engine_id, self.processor.processor_type, self.processor.version)
         self.queued_ns = time.time_ns()
         self.tally = Tally()
         self._stored = one.stored(job, self.run, partition, units)
@@ -137,13 +136,13 @@ class Desk:
 
     async def set_aside(self, unit: Unit, error: DocumentError) -> None:
         """The document can't be done."""
-        facts = one.Record(self.maker, unit, self.queued_ns).failure(error, 1)
+        facts = Record(self.maker, unit, self.queued_ns).failure(error, 1)
         await asyncio.to_thread(self.put, [(facts, None)])
 
     async def leave_open(self, unit: Unit, error: ServiceError, attempts: int) -> None:
         """The service did not answer for too long: the document stays pending, with the reason."""
         reason = DocumentError(error.kind, error.message, error.remedy)
-        facts = one.Record(self.maker, unit, self.queued_ns).failure(reason, attempts, permanent=False)
+        facts = Record(self.maker, unit, self.queued_ns).failure(reason, attempts, permanent=False)
         await asyncio.to_thread(self.put, [(facts, None)])
 
     # -- stopping ----------------------------------------------------------------------------------------------------

@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from docdask.core.retry import RetryPolicy
+from docdask.engine import marks
 from docdask.engine import payload as payloads
-from docdask.engine import units as one
 from docdask.engine.desk import Desk, Stopped
+from docdask.engine.facts import Record
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.packcheck import Packing
 from docdask.engine.payload import Payload
@@ -109,12 +110,12 @@ class Calls(Desk):
 
     async def _careful(self, units: tuple[Unit, ...]) -> None:
         """A request whose units are marked while it lasts; those that took their worker down too often are set aside."""
-        deaths = {unit: one.deaths_of(self.run, self.partition, unit, careful=True) or 0 for unit in units}
-        left = tuple(unit for unit in units if deaths[unit] < one.DEATHS)
+        deaths = {unit: marks.deaths_of(self.run, self.partition, unit) for unit in units}
+        left = tuple(unit for unit in units if deaths[unit] < marks.DEATHS)
         for unit in set(units) - set(left):
-            await self.set_aside(unit, one.killer(deaths[unit]))
+            await self.set_aside(unit, marks.killed_worker(deaths[unit]))
         for unit in left:  # one at a time: else a pack would mark the innocent as well
-            with one.marked(self.run, self.partition, unit, deaths[unit]):
+            with marks.marked(self.run, self.partition, unit, deaths[unit]):
                 await self._request((unit,))
 
     async def _request(self, units: tuple[Unit, ...]) -> None:
@@ -152,7 +153,7 @@ class Calls(Desk):
 
     async def _sent(self, payload: Payload) -> ServiceError | None:
         """Call until there is an answer, and store it; returns why the documents were refused, if they were."""
-        record = one.Record(self.maker, payload.units[0], self.queued_ns)
+        record = Record(self.maker, payload.units[0], self.queued_ns)
         request_id = pack_id([u.unit_id for u in payload.units]) if payload.pack else payload.units[0].unit_id
         if payload.pack is not None:
             self.packing.write_down(self.partition, request_id, payload.pack)
@@ -170,9 +171,7 @@ class Calls(Desk):
         await self.note(request_id, permit.fence, "stored", attempt=attempt)
         return None
 
-    async def _answer(
-        self, payload: Payload, request_id: str, record: one.Record
-    ) -> tuple[Answer, Permit, int]:
+    async def _answer(self, payload: Payload, request_id: str, record: Record) -> tuple[Answer, Permit, int]:
         """One attempt after another, each with a permit of its own.
 
         Raises
@@ -235,7 +234,7 @@ class Calls(Desk):
     # -- what comes of it --------------------------------------------------------------------------------------------
 
     async def _keep(
-        self, payload: Payload, answer: Answer, permit: Permit, record: one.Record, attempt: int
+        self, payload: Payload, answer: Answer, permit: Permit, record: Record, attempt: int
     ) -> None:
         """Store the answer by unit, or why there is none in it: it was paid for, and is not asked for again."""
         try:
@@ -245,7 +244,7 @@ class Calls(Desk):
                 await self.set_aside(unit, error)
 
     def _stored_now(
-        self, payload: Payload, answer: Answer, permit: Permit, record: one.Record, attempt: int
+        self, payload: Payload, answer: Answer, permit: Permit, record: Record, attempt: int
     ) -> None:
         """Take the answer apart and store it. Its seconds are divided among units, so that their sum is that of the calls."""
         found = payloads.documents(payload, answer.document, self.job.limits)
@@ -271,7 +270,7 @@ class Calls(Desk):
             async with self.room.for_bytes(unit.size_bytes):
                 single = await self._built((unit,))
                 if single.units:
-                    record = one.Record(self.maker, unit, self.queued_ns)
+                    record = Record(self.maker, unit, self.queued_ns)
                     answer, _, _ = await self._answer(single, unit.unit_id, record)
                     documents[unit.unit_id] = answer.document
         await asyncio.to_thread(self.packing.compare, self.partition, documents)

@@ -68,8 +68,9 @@ def _answers(client: Any, run: RunDirectory | None) -> dict[str, Any]:
     if run is not None:
         run.write(name, token.encode())
     try:
-        found = {"scheduler": _scheduler(client)}
-        return found | client.run(probe, run.url if run else None, name, token, on_error="return")
+        found: dict[str, Any] = {"scheduler": _scheduler(client)}
+        found |= client.run(probe, run.url if run else None, name, token, on_error="return")
+        return found
     finally:
         if run is not None:
             with contextlib.suppress(OSError, DocdaskError):

@@ -4,22 +4,21 @@ Rules:
 
 1. One bad document never ends a task: it gets a reason.
 2. What is wrong with the storage or with this process says nothing about the document, and ends the task.
-3. A unit that took its worker down before is told by a mark left behind, and set aside instead of tried for ever.
+3. A unit that took its worker down too often is set aside instead of tried for ever (:mod:`docdask.engine.marks`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import inspect
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from docdask.engine.facts import Record, maker_of
 from docdask.engine.job import Job, Tally, Tell, Unit
-from docdask.engine.process import worker_name
+from docdask.engine.marks import DEATHS, killed_worker
 from docdask.errors import DocumentError, StorageError, sentence
 from docdask.intake import prepare
 from docdask.intake.content_type import sniff
@@ -32,8 +31,6 @@ from docdask.store.run import RunDirectory
 
 #: Attempts at a unit before it is set aside.
 ATTEMPTS = 3
-#: Times that a unit may take its worker down before it is set aside.
-DEATHS = 2
 
 _PROGRESS_S = 1.0
 
@@ -98,7 +95,7 @@ class Tries:
 
     def __init__(self, record: Record, deaths: int) -> None:
         self._record, self._attempt, self._last = record, 0, Exception()
-        self._facts = record.failure(killer(deaths), 0) if deaths >= DEATHS else None
+        self._facts = record.failure(killed_worker(deaths), 0) if deaths >= DEATHS else None
 
     def __iter__(self) -> Iterator[int]:
         while self._facts is None and self._attempt < ATTEMPTS:
@@ -183,85 +180,6 @@ def _gave_up(error: Exception) -> DocumentError:
     )
 
 
-def killer(deaths: int) -> DocumentError:
-    """Why a unit is set aside that took its worker down again and again."""
-    return DocumentError(
-        "killed-worker",
-        f"its worker died {deaths} times while it was being recognised, most likely of memory",
-        "split the document or scan it at a lower resolution",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """Who recognises, as the table ``calls`` names it."""
-
-    engine: str
-    """``name/version``."""
-    processor: str
-    version: str
-
-
-def maker_of(engine: base.Engine) -> Maker:
-    """Names of an engine."""
-    return Maker(
-        base.engine_id(engine),
-        getattr(engine, "processor", engine.name),
-        getattr(engine, "processor_version", engine.version),
-    )
-
-
-class Record:
-    """Times one unit and writes its facts."""
-
-    def __init__(self, maker: Maker, unit: Unit, queued_ns: int) -> None:
-        self.maker, self.unit, self.queued_ns = maker, unit, queued_ns
-        self.start()
-
-    def start(self) -> None:
-        """Begin now."""
-        self._started_ns, self._clock = time.time_ns(), time.perf_counter()
-
-    def success(self, document: bytes, request_bytes: int, attempt: int, **more: Any) -> Facts:
-        """Facts of a unit that was recognised; ``more`` are fields of :class:`docdask.model.Facts`."""
-        seconds = more.pop("seconds", None)
-        return self._facts("OK", attempt, request_bytes, len(document), seconds, more)
-
-    def failure(self, error: DocumentError, attempt: int, *, permanent: bool = True) -> Facts:
-        """Facts of one that was not."""
-        more = {"reason": error.message, "remedy": error.remedy, "permanent": permanent}
-        return self._facts(error.code, attempt, self.unit.size_bytes, 0, None, more)
-
-    def _facts(
-        self,
-        code: str,
-        attempt: int,
-        request_bytes: int,
-        response_bytes: int,
-        seconds: float | None,
-        more: dict[str, Any],
-    ) -> Facts:
-        return Facts(
-            unit_id=self.unit.unit_id,
-            document_id=self.unit.document_id,
-            first_page=self.unit.first_page,
-            pages=self.unit.pages,
-            engine=self.maker.engine,
-            processor=self.maker.processor,
-            processor_version=self.maker.version,
-            worker=worker_name(),
-            attempt=attempt,
-            queued_at_ns=self.queued_ns,
-            started_at_ns=self._started_ns,
-            ended_at_ns=time.time_ns(),
-            seconds=time.perf_counter() - self._clock if seconds is None else seconds,
-            request_bytes=request_bytes,
-            response_bytes=response_bytes,
-            code=code,
-            **more,
-        )
-
-
 def put(run: RunDirectory, partition: int, facts: Facts, document: bytes | None, tally: Tally) -> None:
     """Store what became of a unit, and count it."""
     run.results().put(partition, facts, document)
@@ -271,34 +189,6 @@ def put(run: RunDirectory, partition: int, facts: Facts, document: bytes | None,
         tally.failed += 1
     else:
         tally.pages += facts.pages
-
-
-def _mark(partition: int, unit: Unit) -> str:
-    return f"marks/{partition:05d}-{unit.unit_id}.json"
-
-
-def deaths_of(run: RunDirectory, partition: int, unit: Unit, *, careful: bool) -> int | None:
-    """Times this unit was begun and never ended; None while no worker has died in this branch: nobody counts then."""
-    return int((run.read_json(_mark(partition, unit)) or {}).get("times", 0)) if careful else None
-
-
-@contextlib.contextmanager
-def marked(run: RunDirectory, partition: int, unit: Unit, deaths: int | None) -> Iterator[int | None]:
-    """Leave a mark for as long as the unit is worked on, when ``deaths`` are counted.
-
-    Only a process that dies leaves it there; an error, or a worker that is asked to go, is not the unit's doing.
-    """
-    if deaths is None:
-        yield None
-        return
-    run.write_json(_mark(partition, unit), {"times": deaths + 1})
-    try:
-        yield deaths
-    except BaseException:
-        run.write_json(_mark(partition, unit), {"times": deaths})
-        raise
-    with contextlib.suppress(FileNotFoundError):
-        run.fs.rm(run.path(_mark(partition, unit)))
 
 
 class Reporter:

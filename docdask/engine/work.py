@@ -17,11 +17,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from docdask.engine import marks
 from docdask.engine import units as one
 from docdask.engine.branch import PAID, Branch
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.process import calls_loop, engine_of, gate, run_of, stopping
 from docdask.errors import DocumentError
+from docdask.model import Facts
 from docdask.service import base
 
 #: A document larger than this is read by the task that needs it, not handed from task to task.
@@ -66,25 +68,17 @@ def recognise(
     tell
         Told at most once a second how far it is.
     """
-    queued_ns = time.time_ns()
-    run = run_of(job.url)
-    engine = engine_of(job.engine, json.dumps(job.options, sort_keys=True), job.engine_folder)
-    stored = one.stored(job, run, partition, units)
-    tally, report = Tally(), one.Reporter(job, partition, units, tell)
-    for unit in units:
-        if unit.unit_id in stored:
-            tally.again += 1
-            continue
-        if stopping(run, job.session):
-            tally.stopped = True
+    task = _Task(job, partition, units, careful=careful, tell=tell)
+    for unit in task.todo:
+        if task.stopped():
             break
-        content = contents.get(unit.document_id)
-        with one.marked(run, partition, unit, one.deaths_of(run, partition, unit, careful=careful)) as deaths:
-            facts, document = one.recognise(job, engine, unit, content, queued_ns, deaths or 0)
-            one.put(run, partition, facts, document, tally)
-        report(tally)
-    report(tally, last=True)
-    return tally
+        deaths = task.deaths_of(unit)
+        with task.marked(unit, deaths):
+            content = contents.get(unit.document_id)
+            task.put(*one.recognise(job, task.engine, unit, content, task.queued_ns, deaths))
+        task.report(task.tally)
+    task.report(task.tally, last=True)
+    return task.tally
 
 
 def call(
@@ -95,36 +89,60 @@ def call(
     When workers died more than once, those units that were begun and never ended are done one at a time: else the one
     that did it would take all that were open beside it down with it.
     """
-    queued_ns = time.time_ns()
-    run = run_of(job.url)
-    engine = engine_of(job.engine, json.dumps(job.options, sort_keys=True), job.engine_folder)
-    stored = one.stored(job, run, partition, units)
-    tally, report = Tally(), one.Reporter(job, partition, units, tell)
+    task = _Task(job, partition, units, careful=careful, tell=tell)
+    free, alone = gate(base.engine_id(task.engine), task.engine.in_flight), asyncio.Lock()
 
     async def do(unit: Unit) -> None:
-        deaths = one.deaths_of(run, partition, unit, careful=careful)
+        deaths = task.deaths_of(unit)
         async with alone if deaths else contextlib.nullcontext(), free:
-            if stopping(run, job.session):
-                tally.stopped = True
+            if task.stopped():
                 return
-            with one.marked(run, partition, unit, deaths):
-                facts, document = await one.call(job, engine, unit, queued_ns, deaths or 0)
-                one.put(run, partition, facts, document, tally)
-        report(tally)
-
-    todo = [unit for unit in units if unit.unit_id not in stored]
-    tally.again = len(units) - len(todo)
-    free, alone = gate(base.engine_id(engine), engine.in_flight), asyncio.Lock()
+            with task.marked(unit, deaths):
+                task.put(*await one.call(job, task.engine, unit, task.queued_ns, deaths))
+        task.report(task.tally)
 
     async def everything() -> None:
-        results = await asyncio.gather(*(do(unit) for unit in todo), return_exceptions=True)
+        results = await asyncio.gather(*(do(unit) for unit in task.todo), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
 
     asyncio.run_coroutine_threadsafe(everything(), calls_loop()).result()
-    report(tally, last=True)
-    return tally
+    task.report(task.tally, last=True)
+    return task.tally
+
+
+class _Task:
+    """One task's units: those that are left to do, and what it has done so far."""
+
+    def __init__(self, job: Job, partition: int, units: Sequence[Unit], *, careful: bool, tell: Tell) -> None:
+        self.queued_ns = time.time_ns()
+        self.job, self.partition, self.careful = job, partition, careful
+        self.run = run_of(job.url)
+        self.engine = engine_of(job.engine, json.dumps(job.options, sort_keys=True), job.engine_folder)
+        stored = one.stored(job, self.run, partition, units)
+        self.todo = [unit for unit in units if unit.unit_id not in stored]
+        self.tally = Tally(again=len(units) - len(self.todo))
+        self.report = one.Reporter(job, partition, units, tell)
+
+    def stopped(self) -> bool:
+        """Whether no further unit is to be begun; the tally says so then."""
+        self.tally.stopped |= stopping(self.run, self.job.session)
+        return self.tally.stopped
+
+    def deaths_of(self, unit: Unit) -> int:
+        """Workers that this unit took down, as far as anybody counts."""
+        return marks.deaths_of(self.run, self.partition, unit) if self.careful else 0
+
+    def marked(self, unit: Unit, deaths: int) -> contextlib.AbstractContextManager[None]:
+        """Mark a unit while it is worked on, if anybody counts."""
+        if not self.careful:
+            return contextlib.nullcontext()
+        return marks.marked(self.run, self.partition, unit, deaths)
+
+    def put(self, facts: Facts, document: bytes | None) -> None:
+        """Store what became of a unit, and count it."""
+        one.put(self.run, self.partition, facts, document, self.tally)
 
 
 def store(job: Job, partition: int, unit_ids: Sequence[str], tallies: Sequence[Tally]) -> Tally:
