@@ -20,6 +20,7 @@ from docdask.core.instructions import Append, Instruction, Refuse, Reject
 from docdask.core.journal import Journal
 from docdask.core.meter import MeterState
 from docdask.core.pool import Pool
+from docdask.core.spec import SemaphoreSpec
 
 
 class Governor:
@@ -103,6 +104,11 @@ class Governor:
         if pool is None:
             pool = self._pools[event.semaphore] = Pool(event.semaphore, event.spec, self._journal)
             self._closed.reopen(pool, self.now_ns, self._journal.utc_offset_ns)
+        elif pool.spec.shared and event.spec.shared:
+            known = {endpoint.name for endpoint in pool.spec.endpoints}
+            if not known.issuperset(endpoint.name for endpoint in event.spec.endpoints):
+                # What is in force stays: limits change when somebody says so, not when somebody comes.
+                self._change("Register", pool, event.spec, event.spec.joined(pool.spec), out)
         elif pool.spec != event.spec:
             different = "; ".join(pool.spec.differences(event.spec))
             out.append(
@@ -115,18 +121,24 @@ class Governor:
 
     def _configure(self, event: ev.Configure, out: list[Instruction]) -> None:
         pool = self._pool("Configure", event.semaphore, out)
-        if pool is None:
-            return
-        if pool.spec.lanes != event.spec.lanes or pool.spec.period_ns != event.spec.period_ns:
+        if pool is not None:
+            shared = pool.spec.shared and event.spec.shared
+            spec = pool.spec.joined(event.spec) if shared else event.spec
+            self._change("Configure", pool, event.spec, spec, out)
+
+    def _change(
+        self, what: str, pool: Pool, asked: SemaphoreSpec, spec: SemaphoreSpec, out: list[Instruction]
+    ) -> None:
+        if pool.spec.lanes != asked.lanes or pool.spec.period_ns != asked.period_ns:
             out.append(
                 Reject(
-                    "Configure",
-                    f"lanes and period of semaphore {event.semaphore!r} can't change while it is used",
+                    what,
+                    f"lanes and period of semaphore {pool.name!r} can't change while it is used",
                     "close it and register it again",
                 )
             )
             return
-        pool.configure(event.spec, self.now_ns, out)
+        pool.configure(spec, self.now_ns, out)
         pool.settle(self.now_ns, out)
 
     def _close(self, event: ev.Close, out: list[Instruction]) -> None:

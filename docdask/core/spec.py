@@ -8,7 +8,7 @@ are integer nanoseconds, all money is in micro-dollars, all shares in parts per 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from docdask.errors import UsageError
@@ -17,6 +17,9 @@ from docdask.errors import UsageError
 #: small call that counts for the user alone (GetOperation and the like).
 Kind = Literal["online", "batch", "poll"]
 KINDS: tuple[Kind, ...] = ("online", "batch", "poll")
+
+#: What endpoints may draw on together.
+QUOTAS: tuple[Literal["requests", "pages", "batch"], ...] = ("requests", "pages", "batch")
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -151,6 +154,8 @@ class SemaphoreSpec:
     """Of the whole project; a run has its own on top."""
     ledger: bool = False
     """Whether intents and outcomes are recorded, and a grant waits until its intent is durable."""
+    shared: bool = False
+    """Whether several may use the name with endpoints of their own: the semaphore then has those of all; see :meth:`joined`."""
 
     def __post_init__(self) -> None:
         if not self.endpoints:
@@ -185,6 +190,28 @@ class SemaphoreSpec:
         most = max(self.period_ns // 100, 50_000_000) if self.guard_most_ns is None else self.guard_most_ns
         return max(most, self.least_guard_ns)
 
+    def joined(self, newer: SemaphoreSpec) -> SemaphoreSpec:
+        """Limits for both: all endpoints, and what ``newer`` says where both say something.
+
+        Endpoints that draw on one quota state what ``newer`` states of it.
+
+        Raises
+        ------
+        UsageError
+            If the endpoints can't be together.
+        """
+        by_name = {one.name: one for one in self.endpoints} | {one.name: one for one in newer.endpoints}
+        stated = {
+            (limit, one.group(limit)): getattr(one, limit) for limit in QUOTAS for one in newer.endpoints
+        }
+        endpoints = tuple(
+            replace(
+                one, **{limit: stated.get((limit, one.group(limit)), getattr(one, limit)) for limit in QUOTAS}
+            )
+            for one in by_name.values()
+        )
+        return replace(newer, endpoints=endpoints)
+
     def differences(self, other: SemaphoreSpec) -> list[str]:
         """Fields in which two specs differ, as ``name: mine, theirs``."""
         return [
@@ -196,8 +223,7 @@ class SemaphoreSpec:
 
 def _agreeing(endpoints: tuple[EndpointSpec, ...]) -> None:
     """Endpoints that share a quota must state the same one."""
-    limits: tuple[Literal["requests", "pages", "batch"], ...] = ("requests", "pages", "batch")
-    for limit in limits:
+    for limit in QUOTAS:
         stated: dict[str, EndpointSpec] = {}
         for endpoint in endpoints:
             first = stated.setdefault(endpoint.group(limit), endpoint)

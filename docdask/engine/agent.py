@@ -73,6 +73,7 @@ class Agent:
         self._joining = asyncio.Lock()
         self._specs: dict[str, SemaphoreSpec] = {}
         self._former: dict[str, tuple[SemaphoreSpec, ...]] = {}
+        self._shared: dict[str, set[SemaphoreSpec]] = {}
         self._runs: dict[tuple[str, str], ev.OpenRun] = {}
         self._waiting: dict[str, Waiting] = {}
         self._held: dict[str, Permit] = {}
@@ -134,6 +135,8 @@ class Agent:
             self._governor, self._comm = answer["governor"], comm
             for name, spec in list(self._specs.items()):
                 await self.tell(ev.Register(0, name, spec), self._former.get(name, ()), joined=True)
+                for other in self._shared.get(name, set()) - {spec}:
+                    await self.tell(ev.Register(0, name, other), joined=True)
             for run in list(self._runs.values()):
                 await self.tell(run, joined=True)
             self._wants.clear()
@@ -183,10 +186,14 @@ class Agent:
         """
         await self.join()
         known = self._specs.get(name)
-        if known is spec or known == spec or spec in self._former.get(name, ()):
+        if known is spec or known == spec or spec in self._shared.get(name, ()):
+            return
+        if spec in self._former.get(name, ()):
             return  # a copy from before the limits were changed must not bring them back
         await self.tell(ev.Register(0, name, spec), former)
         self._specs[name], self._former[name] = spec, former
+        if spec.shared:
+            self._shared.setdefault(name, set()).add(spec)
 
     async def tell(
         self, event: ev.Event, former: tuple[SemaphoreSpec, ...] = (), *, joined: bool = False
@@ -226,6 +233,7 @@ class Agent:
         elif isinstance(event, ev.Close):
             self._specs.pop(event.semaphore, None)
             self._former.pop(event.semaphore, None)
+            self._shared.pop(event.semaphore, None)
             self._runs = {key: run for key, run in self._runs.items() if key[0] != event.semaphore}
 
     async def ask(self, semaphore: str, what: str, *, most: int = 1000) -> Any:

@@ -212,11 +212,9 @@ def _uses_batch(run: RunDirectory) -> bool:
 
 
 def _register(semaphore: QuotaSemaphore) -> None:
-    """Use the project's semaphore; where another run knows other quotas or fewer processors, teach it ours."""
-    try:
-        semaphore.register()
-    except UsageError:
-        semaphore.configure(semaphore.spec)
+    """Use the project's semaphore, with our processors beside those of other runs, and the quotas that we know."""
+    semaphore.register()
+    semaphore.configure(semaphore.spec)
 
 
 def _announced(run: RunDirectory) -> tuple[int, int]:

@@ -31,7 +31,8 @@ def places(configuration: Configuration, alias: str) -> dict[str, Place]:
 def spec(configuration: Configuration) -> SemaphoreSpec:
     """Limits of a project's semaphore, from its quotas.
 
-    Every call of a run is written down before it is made: the semaphore keeps a ledger.
+    Every call of a run is written down before it is made: the semaphore keeps a ledger. Other runs of the project may have other
+    processors.
     """
     book = configuration.book
     endpoints = tuple(
@@ -45,6 +46,7 @@ def spec(configuration: Configuration) -> SemaphoreSpec:
         user_requests=book.quota("user_requests", "us"),
         quota_share_ppm=round(configuration.quota_share * FULL_PPM),
         ledger=True,
+        shared=True,
     )
 
 

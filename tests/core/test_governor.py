@@ -471,6 +471,49 @@ def test_an_endpoint_that_is_taken_away_frees_whom_it_held_and_serves_nobody():
     assert {grant.endpoint for grant in of(Grant, stage.want(2 * SECOND, 4))} == {"eu"}
 
 
+class TestSharedByRuns:
+    """Runs of one project may use different processors: one semaphore has those of all."""
+
+    OCR = EndpointSpec("us/ocr", requests=120, requests_group="us/OCR", batch=5, batch_group="us")
+    FORM = EndpointSpec("us/form", requests=60, requests_group="us/FORM", batch=5, batch_group="us")
+
+    def stage(self):
+        stage = Stage(self.OCR, shared=True)
+        assert not stage.tell(ev.Register(0, "s", SemaphoreSpec((self.FORM,), shared=True)))
+        return stage
+
+    def test_each_has_its_own_and_those_of_the_others_stay(self):
+        stage = self.stage()
+        for name in ("us/ocr", "us/form"):
+            (grant,) = of(Grant, stage.want(0, endpoints=(name,)))
+            assert grant.endpoint == name
+
+    def test_who_waits_for_ones_own_waits_on_while_another_comes(self):
+        stage = Stage(self.OCR, shared=True)
+        stage.want(0, 121, endpoints=("us/ocr",))
+        assert not of(Refuse, stage.tell(ev.Configure(1, "s", SemaphoreSpec((self.FORM,), shared=True))))
+        assert stage.view().waiting["normal"] == 120
+
+    def test_who_comes_changes_no_limits_and_who_says_so_does(self):
+        stage = self.stage()
+        more = SemaphoreSpec((replace(self.OCR, requests=600), replace(self.FORM, batch=5)), shared=True)
+        stage.tell(ev.Register(1, "s", more))
+        assert {meter.name: meter.limit for meter in stage.view().meters}["requests/us/OCR"] == 120
+        stage.tell(ev.Configure(2, "s", more))
+        assert {meter.name: meter.limit for meter in stage.view().meters}["requests/us/OCR"] == 600
+
+    def test_what_endpoints_draw_on_together_is_what_was_said_last(self):
+        stage = self.stage()
+        stage.tell(ev.Configure(1, "s", SemaphoreSpec((replace(self.FORM, batch=9),), shared=True)))
+        assert {one.batch for one in stage.governor.pools["s"].spec.endpoints} == {9}
+
+    def test_another_minute_is_refused(self):
+        stage = self.stage()
+        other = SemaphoreSpec((replace(self.FORM, name="eu/form"),), period_ns=SECOND, shared=True)
+        (reject,) = of(Reject, stage.tell(ev.Register(1, "s", other)))
+        assert "period" in reject.message
+
+
 def test_two_registrations_that_differ_are_rejected_with_the_difference():
     stage = Stage()
     assert stage.tell(ev.Register(1, "s", stage.spec)) == []

@@ -573,6 +573,39 @@ def test_a_changed_quota_is_back_when_an_old_copy_registers_first_with_the_next_
     restarted(body)
 
 
+def test_runs_with_processors_of_their_own_share_a_semaphore_also_on_the_next_scheduler():
+    def shared(name):
+        endpoint = EndpointSpec(name, requests=10)
+        made = SemaphoreSpec((endpoint,), period_ns=SECOND, shared=True)
+        return QuotaSemaphore(name="s", spec=made)
+
+    async def body(one, other):
+        for semaphore, name in ((one, "us/ocr"), (other, "us/form"), (one, "us/ocr")):
+            permit = await semaphore.acquire(endpoints=(name,))
+            assert permit.endpoint == name
+            await semaphore.release(permit)
+
+    async def go(made, client):
+        one, other = shared("us/ocr"), shared("us/form")
+        await body(one, other)
+        agent = agent_of(client)
+        told = []
+        tell = agent._call
+
+        async def listen(what, **more):
+            told.append(more.get("event", ""))
+            return await tell(what, **more)
+
+        agent._call = listen
+        await body(one, other)
+        assert told == [], "nobody registers for each permit"
+        agent._comm = None  # as when the scheduler is another one
+        await body(one, other)
+        assert sum("us/ocr" in event for event in told) == sum("us/form" in event for event in told) == 1
+
+    cluster(go)
+
+
 def test_an_old_copy_is_known_when_the_changed_one_registers_first():
     async def body(old, changed):
         await changed.register()
