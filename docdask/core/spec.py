@@ -29,14 +29,23 @@ FULL_PPM = 1_000_000
 LANES = (("interactive", 16), ("normal", 4), ("bulk", 1))
 
 
+def _whole(name: str, value: object) -> None:
+    if not isinstance(value, int):
+        raise UsageError(f"{name} is {value!r}", "use a whole number; None where there is no limit")
+
+
 def _not_negative(name: str, value: int | None) -> None:
-    if value is not None and value < 0:
+    if value is None:
+        return
+    _whole(name, value)
+    if value < 0:
         raise UsageError(
             f"{name} is {value}", "use 0 to close it, a positive number to limit it, None for no limit"
         )
 
 
 def _positive(name: str, value: int) -> None:
+    _whole(name, value)
     if value <= 0:
         raise UsageError(f"{name} is {value}", "use a positive number")
 

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -324,7 +325,8 @@ class Agent:
         if asyncio._get_running_loop() is self.loop:  # noqa: SLF001 - documented; the other one raises where there is none
             self._give_back(permit, outcome)
         else:
-            self.loop.call_soon_threadsafe(self._give_back, permit, outcome)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and its leases with it
+                self.loop.call_soon_threadsafe(self._give_back, permit, outcome)
 
     def _give_back(self, permit: Permit, outcome: ev.Outcome) -> None:
         self._held.pop(permit.id, None)
@@ -420,7 +422,7 @@ class Agent:
                 except ClusterError as error:
                     # A scheduler that starts again may need a moment until its governor is there.
                     in_vain += 1
-                    if self._closed() or in_vain > _PATIENCE_BEATS:
+                    if self.closed or in_vain > _PATIENCE_BEATS:
                         self._fail(error)
                         return
                     continue
@@ -444,7 +446,9 @@ class Agent:
             held.setdefault(permit.semaphore, []).append(permit.id)
         return [(name, self._fences.get(name, -1), ids) for name, ids in held.items()] or [("", -1, [])]
 
-    def _closed(self) -> bool:
+    @property
+    def closed(self) -> bool:
+        """Whether the worker or client is gone, or closed."""
         node = self._node()
         return node is None or node.status in _CLOSED
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from docdask.core.events import Outcome, Waiter
 from docdask.core.retry import Verdict
 from docdask.core.spec import Kind
+from docdask.engine.checking import text, whole
+from docdask.errors import UsageError
 
 if TYPE_CHECKING:
     from docdask.engine.agent import Agent
+
+_VERDICTS: frozenset[str] = frozenset(get_args(Verdict))
+_LIMITS = frozenset({"", "requests", "pages", "user", "batch"})
+#: Longest wait that is asked for: a service that says more is mistaken.
+_LONGEST_S = 7 * 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -107,20 +115,39 @@ class Permit:
             What the call cost; None: follows from the verdict.
         code
             Status code, for the ledger.
+
+        Raises
+        ------
+        UsageError
+            If any of this can't be; the permit is held as before.
         """
         if self._returned:
             return
-        self._returned = True
         latency_ns = time.monotonic_ns() - self._since_ns
+        _check(verdict, after_s, limit)
+        if pages_billed is not None:
+            pages_billed = whole("pages_billed", pages_billed)
+        if micros_billed is not None:
+            micros_billed = whole("micros_billed", micros_billed)
         outcome = Outcome(
             self.id,
             self.fence,
             verdict,
             latency_ns,
-            int(after_s * 1e9),
+            int(min(max(after_s, 0.0), _LONGEST_S) * 1e9),
             limit,
             pages_billed,
             micros_billed,
-            code,
+            text("code", code),
         )
+        self._returned = True
         self._agent.give_back(self, outcome)
+
+
+def _check(verdict: str, after_s: float, limit: str) -> None:
+    if verdict not in _VERDICTS:
+        raise UsageError(f"{verdict!r} is no verdict", f"use {', '.join(get_args(Verdict))}")
+    if math.isnan(after_s):
+        raise UsageError(f"after_s is {after_s!r}", "use seconds, from 0 up")
+    if limit not in _LIMITS:
+        raise UsageError(f"{limit!r} is no limit", "use requests, pages, user or batch, or leave it out")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import uuid
 from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
@@ -23,7 +24,10 @@ from docdask.core.spec import SECOND_NS, UNLIMITED, BreakerSpec, BudgetSpec, End
 from docdask.core.views import PermitView, SemaphoreView
 from docdask.engine.agent import Agent
 from docdask.engine.binding import agent_of
+from docdask.engine.checking import text, whole
+from docdask.engine.crossing import Crossing, cross
 from docdask.engine.permit import Permit, Waiting
+from docdask.engine.wish import Wish, nanoseconds
 from docdask.errors import UsageError
 
 # Permits that this thread or coroutine holds by ``with semaphore``, newest last.
@@ -71,8 +75,17 @@ class QuotaSemaphore:
         spec: SemaphoreSpec | None = None,
         client: Any = None,
     ) -> None:
-        self.name = name or f"quota-{uuid.uuid4().hex}"
-        period_ns = _nanoseconds("period", period)
+        self.name = text("name", name or f"quota-{uuid.uuid4().hex}")
+        period_ns = nanoseconds("period", period)
+        if spec is not None and (endpoints or period != 60 or (requests, pages, in_flight) != (None,) * 3):
+            raise UsageError(
+                f"semaphore {self.name!r} has a spec and other limits beside it", "put them into the spec"
+            )
+        if endpoints and (requests, pages, in_flight) != (None,) * 3:
+            raise UsageError(
+                f"semaphore {self.name!r} has endpoints and limits beside them",
+                "give each endpoint its limits",
+            )
         if spec is None and endpoints:
             spec = SemaphoreSpec(tuple(endpoints), period_ns=period_ns)
         elif spec is None:
@@ -84,7 +97,8 @@ class QuotaSemaphore:
         ] = ()  # in force before; the next governor must know them again
         self._client = client
         self._agent: Agent | None = None
-        self._held: OrderedDict[Permit, None] = OrderedDict()  # oldest first
+        self._held: OrderedDict[Permit, None] = OrderedDict()  # by acquire, oldest first
+        self._inside: OrderedDict[Permit, None] = OrderedDict()  # by ``with``
 
     def __repr__(self) -> str:
         return f"<QuotaSemaphore {self.name!r}, {len(self.spec.endpoints)} endpoint(s)>"
@@ -95,7 +109,7 @@ class QuotaSemaphore:
     def __setstate__(self, state: tuple[str, SemaphoreSpec, tuple[SemaphoreSpec, ...]]) -> None:
         self.name, self.spec, self._former = state
         self._client = self._agent = None
-        self._held = OrderedDict()
+        self._held, self._inside = OrderedDict(), OrderedDict()
 
     # -- acquire and release -----------------------------------------------------------------------------------------
 
@@ -139,11 +153,13 @@ class QuotaSemaphore:
         ------
         PermitRefused
             If it can never be granted, with the reason.
+        UsageError
+            If what is asked for can't be, or the name is in use with other limits.
         ClusterError
             If the scheduler has no governor, or one of another docdask.
         """
-        wish = (lane, run, kind, tuple(endpoints), tuple(locations))
-        return self._sync(self._acquire, timeout, pages, micros, unit, attempt, wish)
+        wish = Wish(timeout, pages, micros, unit, attempt, lane, run, kind, endpoints, locations)
+        return self._sync(self._acquire, wish)
 
     def permit(self, **wish: Any) -> Entry:
         """Context manager, ``with`` or ``async with``, around one call; takes what :meth:`acquire` takes but the timeout."""
@@ -168,20 +184,27 @@ class QuotaSemaphore:
         return self._sync(_true)
 
     def __enter__(self) -> Permit:
-        permit: Permit = self._sync(self._acquire, None, 1, 0, "", 1, _PLAIN, asynchronous=False)
-        _ENTERED.set((*_ENTERED.get(), permit))
-        return permit
+        return self._entered(self._sync(self._take, _PLAIN, asynchronous=False))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         entered = _ENTERED.get()
-        mine = next(permit for permit in reversed(entered) if permit.semaphore == self.name)
+        mine = next((permit for permit in reversed(entered) if permit in self._inside), None)
+        if mine is None:  # it was entered in another context, as exit stacks in threads do it
+            mine = next(reversed(self._inside), None)
+        if mine is None:
+            msg = "Left without having been entered"
+            raise RuntimeError(msg)
         _ENTERED.set(tuple(permit for permit in entered if permit is not mine))
+        del self._inside[mine]
         self._leave(mine, failed=kind is not None)
 
     async def __aenter__(self) -> Permit:
-        permit: Permit = await self.bridge(self._acquire(None, 1, 0, "", 1, _PLAIN))
+        return self._entered(await self.bridge(self._take(_PLAIN)))
+
+    def _entered(self, permit: Permit) -> Permit:
+        self._inside[permit] = None
         _ENTERED.set((*_ENTERED.get(), permit))
         return permit
 
@@ -192,7 +215,6 @@ class QuotaSemaphore:
 
     def _leave(self, permit: Permit, *, failed: bool) -> None:
         """End of a ``with``. An exception says nothing about the endpoint, but the call may have been paid for."""
-        self._forget(permit)
         if failed:
             permit.report("permanent", pages_billed=permit.pages, code="exception")
         else:
@@ -201,23 +223,18 @@ class QuotaSemaphore:
     def _forget(self, permit: Permit) -> None:
         self._held.pop(permit, None)
 
-    async def _acquire(
-        self,
-        wait: float | str | None,
-        pages: int,
-        micros: int,
-        unit: str,
-        attempt: int,
-        wish: tuple[Any, ...],
-    ) -> Permit | None:
-        timeout_s = None if wait is None else _nanoseconds("timeout", wait) / 1e9
-        agent = self.agent
-        await agent.register(self.name, self.spec, self._former)
-        waiter = ev.Waiter(agent.next_id(), pages, micros, unit, attempt)
-        permit = await agent.acquire(Waiting(waiter, self.name, (self.name, *wish)), timeout_s)
+    async def _acquire(self, wish: Wish) -> Permit | None:
+        permit: Permit | None = await self._take(wish)
         if permit is not None:
             self._held[permit] = None
         return permit
+
+    async def _take(self, wish: Wish) -> Any:
+        """A permit, which is the caller's to give back; None when the time is over."""
+        agent = self.agent
+        await agent.register(self.name, self.spec, self._former)
+        waiter = ev.Waiter(agent.next_id(), *wish.weight)
+        return await agent.acquire(Waiting(waiter, self.name, (self.name, *wish.group)), wish.timeout_s)
 
     # -- the semaphore as a whole ------------------------------------------------------------------------------------
 
@@ -321,11 +338,13 @@ class QuotaSemaphore:
         Raises
         ------
         UsageError
-            If the run is open with another ledger.
+            If the run is open with another ledger, or a number or text can't be.
         StorageError
             If the ledger can't be read or written.
         """
-        if ledger and "://" not in ledger:
+        text("run", run)
+        calls, pages = whole("calls", calls), whole("pages", pages)
+        if text("ledger", ledger) and "://" not in ledger:
             ledger = str(Path(ledger).resolve())  # the scheduler's working directory is another one
         return self._sync(self._tell, ev.OpenRun(0, self.name, run, calls, pages, budget, ledger=ledger))
 
@@ -367,6 +386,9 @@ class QuotaSemaphore:
         StorageError
             If an operation can't be written into the ledger.
         """
+        for name, value in (("run", run), ("unit", unit), ("code", code)):
+            text(name, value)
+        attempt, pages, micros = whole("attempt", attempt), whole("pages", pages), whole("micros", micros)
         if kind not in {"stored", "operation", "adopted"}:
             raise UsageError(f"{kind!r} is nothing to note", "note 'stored', 'operation' or 'adopted'")
         return self._sync(
@@ -399,8 +421,8 @@ class QuotaSemaphore:
         ClusterError
             If this is neither a task nor a process with a client.
         """
-        if self._agent is None:
-            self._agent = agent_of(self._client)
+        if self._agent is None or self._agent.closed:
+            self._agent = agent_of(self._client)  # there may be another client by now
         return self._agent
 
     def _sync(self, function: Any, *arguments: Any, asynchronous: bool | None = None) -> Any:
@@ -412,26 +434,32 @@ class QuotaSemaphore:
             raise UsageError(
                 f"'with' on semaphore {self.name!r} would stop the loop that it waits for", "use 'async with'"
             )
-        future = asyncio.run_coroutine_threadsafe(function(*arguments), loop)
+        future, crossing = cross(function(*arguments), loop)
         try:
             return future.result()
-        except BaseException:
-            future.cancel()
+        except BaseException:  # Ctrl-C, too
+            self._give_up(future, crossing, loop)
             raise
+
+    def _give_up(
+        self, future: concurrent.futures.Future[Any], crossing: Crossing, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Whoever stops waiting holds nothing, also when its permit is on the way from the other loop at that moment."""
+        future.add_done_callback(self._unused)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(crossing.cancel)
 
     async def bridge(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Await from any loop what runs on the agent's. Whoever stops waiting holds nothing."""
         loop = self.agent.loop
         if _running_loop() is loop:
             return await coroutine
-        crossing = _Crossing(coroutine)
-        future = asyncio.run_coroutine_threadsafe(crossing.run(), loop)
+        future, crossing = cross(coroutine, loop)
         try:
             # Shielded: a permit that is on its way here when its waiter is cancelled must not be dropped unseen.
             return await asyncio.shield(asyncio.wrap_future(future))
         except asyncio.CancelledError:
-            future.add_done_callback(self._unused)
-            loop.call_soon_threadsafe(crossing.cancel)
+            self._give_up(future, crossing, loop)
             raise
 
     def _unused(self, future: concurrent.futures.Future[Any]) -> None:
@@ -444,27 +472,6 @@ class QuotaSemaphore:
             permit.report("unused")
 
 
-class _Crossing:
-    """A coroutine on another loop, which can be cancelled there before it has begun."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._coroutine = coroutine
-        self._task: asyncio.Task[Any] | None = None
-        self._cancelled = False
-
-    async def run(self) -> Any:
-        if self._cancelled:
-            self._coroutine.close()
-            raise asyncio.CancelledError
-        self._task = asyncio.current_task()
-        return await self._coroutine
-
-    def cancel(self) -> None:
-        self._cancelled = True
-        if self._task is not None:
-            self._task.cancel()
-
-
 class Entry:
     """``with semaphore.permit(pages=3) as permit``: waits, holds, gives back."""
 
@@ -475,16 +482,12 @@ class Entry:
                 f"permit() takes no {', '.join(sorted(unknown))}", f"it takes {', '.join(sorted(_WISHES))}"
             )
         self._semaphore = semaphore
-        self._arguments = (
-            None, wish.get("pages", 1), wish.get("micros", 0), wish.get("unit", ""), wish.get("attempt", 1),
-            (wish.get("lane", "normal"), wish.get("run", ""), wish.get("kind", "online"),
-             tuple(wish.get("endpoints", ())), tuple(wish.get("locations", ()))),
-        )  # fmt: skip
+        self._wish = Wish(**wish)
         self._permit: Permit | None = None
 
     def __enter__(self) -> Permit:
         semaphore = self._semaphore
-        permit: Permit = semaphore._sync(semaphore._acquire, *self._arguments, asynchronous=False)  # noqa: SLF001 - same module
+        permit: Permit = semaphore._sync(semaphore._take, self._wish, asynchronous=False)  # noqa: SLF001 - same module
         self._permit = permit
         return permit
 
@@ -494,7 +497,7 @@ class Entry:
 
     async def __aenter__(self) -> Permit:
         semaphore = self._semaphore
-        permit: Permit = await semaphore.bridge(semaphore._acquire(*self._arguments))  # noqa: SLF001 - same module
+        permit: Permit = await semaphore.bridge(semaphore._take(self._wish))  # noqa: SLF001 - same module
         self._permit = permit
         return permit
 
@@ -504,7 +507,7 @@ class Entry:
 
 # What stands inside a plain ``with`` may be anything: how long it takes says nothing about an endpoint.
 _PATIENT = BreakerSpec(silence_ns=24 * 3600 * SECOND_NS)
-_PLAIN = ("normal", "", "online", (), ())
+_PLAIN = Wish()
 _WISHES = {"pages", "micros", "unit", "attempt", "lane", "run", "kind", "endpoints", "locations"}
 
 
@@ -517,14 +520,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _nanoseconds(what: str, value: float | str) -> int:
-    from dask.utils import parse_timedelta
-
-    try:
-        return int(parse_timedelta(value, default="s") * 1e9)
-    except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(
-            f"{what}={value!r} is no duration", "give seconds, or text such as '200ms'"
-        ) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import pickle
 import threading
 import time
@@ -311,4 +313,131 @@ def test_whoever_is_cancelled_on_another_loop_holds_nothing_whenever_it_comes(cl
         await asyncio.sleep(0)
 
     asyncio.run(waits())
+    assert semaphore.get_value() == 0
+
+
+@pytest.mark.parametrize(
+    ("wish", "named"),
+    [
+        ({"pages": "3"}, "pages is '3'"),
+        ({"pages": 2.5}, "pages is 2.5"),
+        ({"pages": -1}, "pages is -1"),
+        ({"unit": 7}, "unit is 7"),
+        ({"unit": "a\udcff"}, "can't be written as UTF-8"),
+        ({"run": None}, "run is None"),
+        ({"endpoints": "us"}, "endpoints is the text 'us'"),
+        ({"timeout": float("inf")}, "timeout=inf"),
+    ],
+)
+def test_what_could_not_be_sent_or_written_is_refused_where_it_is_said(client, wish, named):
+    """On the stream it would end the connection, and in a ledger keep its run from going on."""
+    semaphore = QuotaSemaphore(name="hostile", in_flight=5)
+    with semaphore, pytest.raises(UsageError) as refused:
+        semaphore.acquire(**wish)
+    assert named in str(refused.value)
+    assert client.status == "running"
+    assert semaphore.get_value() == 0
+
+
+def test_numbers_of_numpy_are_numbers(client):
+    import numpy as np
+
+    semaphore = QuotaSemaphore(name="numpy", in_flight=5)
+    with semaphore.permit(pages=np.int64(3), micros=np.int32(7)):
+        assert [permit.pages for permit in semaphore.permits()] == [3]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"verdict": "success"},
+        {"after_s": float("nan")},
+        {"limit": "colour"},
+        {"pages_billed": -1},
+        {"code": 429},
+    ],
+)
+def test_a_report_that_can_not_be_is_refused_and_the_permit_still_held(client, said):
+    semaphore = QuotaSemaphore(name="reports", in_flight=1)
+    with semaphore.permit() as permit:
+        with pytest.raises(UsageError):
+            permit.report(**said)
+        assert semaphore.get_value() == 1
+    assert semaphore.get_value() == 0
+    assert semaphore.acquire(timeout=0)
+    semaphore.release()
+
+
+@pytest.mark.parametrize("after_s", [float("inf"), 1e300, -5.0])
+def test_what_a_service_asks_to_wait_is_held_to_what_can_be_told(client, after_s):
+    semaphore = QuotaSemaphore(name=f"wait {after_s}", in_flight=5)
+    with semaphore.permit() as permit:
+        permit.report("capacity", after_s=after_s)
+    assert semaphore.view().returned == {"capacity": 1}
+
+
+def test_release_gives_back_what_was_acquired_not_what_a_with_holds(client):
+    semaphore = QuotaSemaphore(name="mixed", in_flight=2)
+    with semaphore as inside:
+        acquired = semaphore.acquire()
+        semaphore.release()
+        assert (inside.returned, acquired.returned) == (False, True)
+        with pytest.raises(RuntimeError, match="too often"):
+            semaphore.release()
+    assert inside.returned
+
+
+def test_a_with_may_end_in_another_context_than_it_began(client):
+    semaphore = QuotaSemaphore(name="stacked", in_flight=2)
+
+    async def stacked():
+        with contextlib.ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, semaphore)  # what it sets is not seen out here
+
+    asyncio.run(stacked())
+    assert semaphore.get_value() == 0
+
+
+def test_limits_are_told_in_one_way_only():
+    spec = SemaphoreSpec((EndpointSpec("us"),))
+    for more in ({"requests": 5}, {"period": 5}, {"endpoints": [EndpointSpec("eu")]}):
+        with pytest.raises(UsageError, match="beside it"):
+            QuotaSemaphore(name="both", spec=spec, **more)
+    with pytest.raises(UsageError, match="beside them"):
+        QuotaSemaphore(5, "both", endpoints=[EndpointSpec("eu")])
+
+
+@pytest.mark.parametrize(
+    "limits", [{"requests": "60"}, {"requests": 60.5}, {"pages": float("inf")}, {"in_flight": "2"}]
+)
+def test_a_limit_that_is_no_whole_number_is_refused(limits):
+    with pytest.raises(UsageError, match="whole number"):
+        QuotaSemaphore(name="odd", **limits)
+
+
+def test_a_semaphore_finds_the_client_that_came_after_the_one_that_was_closed(made):
+    semaphore = QuotaSemaphore(name="reconnected", in_flight=1)
+    with Client(made) as first:
+        first.register_plugin(GovernorPlugin())
+        kept = semaphore.acquire()
+    with pytest.raises(ClusterError):
+        semaphore.get_value()
+    kept.report()  # nobody is left to be told
+    with Client(made), semaphore:
+        assert semaphore.get_value() == 1
+
+
+def test_who_is_interrupted_while_it_waits_holds_nothing_whenever_it_comes(client, monkeypatch):
+    """Ctrl-C, also when the permit is on its way from the other loop at that moment."""
+    semaphore = QuotaSemaphore(name="interrupted", client=client).register()
+    real = concurrent.futures.Future.result
+
+    def interrupted(future, timeout=None):
+        real(future, timeout)
+        monkeypatch.setattr(concurrent.futures.Future, "result", real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(concurrent.futures.Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        semaphore.acquire()
     assert semaphore.get_value() == 0
