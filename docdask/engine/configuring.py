@@ -66,8 +66,10 @@ async def _resolve(client: DocumentAI, processor: Processor, place: Place) -> Pl
     if place.version:
         return place
     try:
-        return replace(place, version=await client.resolve_version(place))
+        return replace(place, version=await client.resolve_version(place, processor.processor_type))
     except ServiceError as error:
+        if error.kind == "processor-type":  # it would be priced, packed and split as what it is not
+            raise UsageError(f"processor {processor.alias!r}: {error.message}", error.remedy) from error
         raise UsageError(
             f"processor {processor.alias!r} has no version pinned, and it can't be looked up: {error.message}",
             f'write version = "…" under [documentai.processors.{processor.alias}] in docdask.toml, or: {error.remedy}',

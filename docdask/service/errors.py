@@ -206,7 +206,7 @@ def example(rule: refusals.Rule) -> ServiceError:
         place = "projects/p/locations/us"
         return make(
             rule.kind, uri="gs://bucket/name.pdf", operation=f"{place}/operations/1", processor=f"{place}/processors/1",
-            location="us", said="why",
+            location="us", said="why", found="FORM_PARSER_PROCESSOR", wanted="OCR_PROCESSOR",
         )  # fmt: skip
     return _judge(Said(rule.codes[0], rule.google, rule.google))
 

@@ -255,6 +255,7 @@ RULES: tuple[Rule, ...] = (
     # what docdask finds itself
     _rule("bad-answer", "", "", "lost", "call", "the answer is no Document ({words})", "", "tries again, and counts its pages as at risk"),
     _rule("closed", "", "", "unused", "client", "the client is closed", "make a new one", "does not call", retry=False),
+    _rule("processor-type", "", "", "permanent", "processor", "{processor} is a {found}, not a {wanted}", 'write type = "{found}" for it, or name another processor', _STOP),
     _rule("no-version", "", "", "permanent", "processor", "processor {processor} has no version that could be called", "deploy one in the console, or name one", _STOP),
     _rule("shards-missing", "", "", "lost", "call", "the batch says that {uri} was processed, but its output is not in the bucket: {words}", "check that nothing deletes objects under the staging prefix", "counts its pages as at risk, and sends the file again"),
     _rule("shard-broken", "", "", "lost", "call", "a part of the output of {uri} can't be read: {words}", "", "counts its pages as at risk, and sends the file again"),

@@ -67,11 +67,9 @@ async def _place(client: DocumentAI, processor: Processor, place: Place) -> Chec
 
 def _contradiction(subject: str, processor: Processor, facts: ProcessorFacts) -> Check | None:
     """What the service says otherwise than the configuration."""
-    if facts.processor_type != processor.processor_type:
-        return Check(
-            subject, "failed", f"{facts.name} is a {facts.processor_type}, not a {processor.processor_type}",
-            f'set type = "{facts.processor_type}" for {processor.alias!r}, or name another processor',
-        )  # fmt: skip
+    wrong = processors.other_type(facts, processor.processor_type)
+    if wrong is not None:
+        return Check(subject, "failed", wrong.message, wrong.remedy, wrong)
     if not facts.enabled:
         return Check(
             subject, "failed", f"{facts.name} is {facts.state.lower().replace('_', ' ')}",

@@ -159,17 +159,24 @@ class DocumentAI:
         """
         return await processors.describe(self, place)
 
-    async def resolve_version(self, place: Place) -> str:
+    async def resolve_version(self, place: Place, processor_type: str = "") -> str:
         """Id of the version that calls to ``place`` go to now; pin it, so that results don't change in mid-run.
 
         A version that Google has announced to switch off is told as a warning of :mod:`logging`, and by :meth:`check`.
 
+        Parameters
+        ----------
+        place
+            The processor.
+        processor_type
+            What it should be, ``OCR_PROCESSOR`` …; empty: whatever it is.
+
         Raises
         ------
         ServiceError
-            If the processor is not there, or asking is not allowed.
+            If the processor is not there or of another type, or asking is not allowed.
         """
-        return await processors.resolve_version(self, place)
+        return await processors.resolve_version(self, place, processor_type)
 
     async def check(self, configuration: Configuration | None = None) -> list[Check]:
         """Look before money is spent: credentials, network, and each processor in each of its places.

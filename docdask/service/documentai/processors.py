@@ -53,14 +53,24 @@ async def describe(client: DocumentAI, place: Place) -> ProcessorFacts:
     )  # fmt: skip
 
 
-async def resolve_version(client: DocumentAI, place: Place) -> str:
-    """Id of the version that calls go to; a deprecated one is told."""
+async def resolve_version(client: DocumentAI, place: Place, processor_type: str) -> str:
+    """Id of the version that calls go to, if the processor is of that type; a deprecated one is told."""
     facts = await describe(client, place)
+    wrong = other_type(facts, processor_type)
+    if processor_type and wrong is not None:
+        raise wrong
     if not facts.version:
         raise make("no-version", processor=place.processor)
     if facts.ends_s:
         _log.warning("%s", deprecation(facts))
     return facts.version
+
+
+def other_type(facts: ProcessorFacts, processor_type: str) -> ServiceError | None:
+    """Why the processor is none of that type; None if it is one."""
+    if facts.processor_type == processor_type:
+        return None
+    return make("processor-type", processor=facts.name, found=facts.processor_type, wanted=processor_type)
 
 
 def deprecation(facts: ProcessorFacts) -> str:

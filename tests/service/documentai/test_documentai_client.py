@@ -261,6 +261,26 @@ class TestVersions:
         assert version == "pretrained-ocr-v2.0-2023-06-02"
         assert text
 
+    def test_a_processor_of_another_type_is_told(self, use):
+        async def call(client, staging):
+            with pytest.raises(
+                ServiceError, match="is a OCR_PROCESSOR, not a FORM_PARSER_PROCESSOR"
+            ) as caught:
+                await client.resolve_version(place(), "FORM_PARSER_PROCESSOR")
+            return caught.value.remedy
+
+        assert 'type = "OCR_PROCESSOR"' in use(call)
+
+    def test_a_plan_is_not_made_with_another_type(self, emulator, monkeypatch):
+        from docdask.engine.configuring import configured
+
+        monkeypatch.setenv("DOCUMENTAI_EMULATOR_HOST", emulator.grpc_address)
+        given = {"project": "my-project", "location": "us"}
+        with pytest.raises(UsageError, match="processor 'form': .* is a OCR_PROCESSOR"):
+            configured("documentai", {}, {**given, "processor": "form=ocr"})
+        configuration, _ = configured("documentai", {}, {**given, "processor": "ocr=ocr"})
+        assert configuration.processors["ocr"].version
+
     def test_the_end_of_a_version_is_told(self, use, monkeypatch, caplog):
         from docdask.service.documentai import processors
 
