@@ -276,7 +276,7 @@ class TestVersions:
 
         monkeypatch.setenv("DOCUMENTAI_EMULATOR_HOST", emulator.grpc_address)
         given = {"project": "my-project", "location": "us"}
-        with pytest.raises(UsageError, match="processor 'form': .* is a OCR_PROCESSOR"):
+        with pytest.raises(UsageError, match=r"processor 'form': .* is a OCR_PROCESSOR"):
             configured("documentai", {}, {**given, "processor": "form=ocr"})
         configuration, _ = configured("documentai", {}, {**given, "processor": "ocr=ocr"})
         assert configuration.processors["ocr"].version
