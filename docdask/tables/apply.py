@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docdask.errors import sentence
-from docdask.model import PageRange
+from docdask.tables import stored
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from docdask.store.results import PartitionResults
 
 Row = tuple[str, dict[str, Any], str | None]
 
@@ -27,21 +25,6 @@ class Planned(NamedTuple):
 
     document_id: str
     unit_ids: tuple[str, ...]
-
-
-def read_document(results: PartitionResults | Mapping[str, Any], unit_ids: Sequence[str]) -> Any:
-    """Document message of a document from the results of its units, merged; None if one of them has none."""
-    from docdask.core.merge import merge
-    from docdask.service.message import parse
-
-    parts, ranges = [], []
-    for unit_id in unit_ids:
-        facts, document = results.get(unit_id) or (None, None)
-        if facts is None or document is None:
-            return None
-        parts.append(parse(document))
-        ranges.append(PageRange(facts.first_page, facts.first_page + facts.pages - 1))
-    return merge(parts, ranges) if len(parts) > 1 else next(iter(parts), None)
 
 
 def apply(
@@ -96,7 +79,7 @@ def apply_partition(
     with Results(url).mapping(partition) as results:
         for document_id, unit_ids in planned:
             try:
-                document = read_document(results, unit_ids)
+                document = stored.of_units(results, unit_ids)
                 if document is not None:
                     rows.extend((document_id, values, None) for values in _values(function(document)))
             except Exception as error:  # noqa: BLE001 - the user's function; reported in its row

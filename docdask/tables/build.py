@@ -18,26 +18,22 @@ from typing import Any
 import pyarrow as pa
 
 from docdask.errors import DocdaskError
-from docdask.model import Facts, PageRange
-from docdask.tables import invoices, schema
+from docdask.store.results import Loaded
+from docdask.tables import invoices, schema, stored
 from docdask.tables.entities import read_entities
 from docdask.tables.rows import DocumentRows, read_pages
-from docdask.tables.write import decided, drop, write, write_documents
+from docdask.tables.write import PACKED, WITH_COLUMNS, decided, drop, write, write_documents
 
 __all__ = ["build", "decided", "drop", "duplicates", "set_aside", "write", "write_documents"]
 
 #: Below this the scan's guess of a kind is checked against the recognised text.
 SURE = 0.5
 
-Loaded = tuple[Facts, bytes | None]
 Row = Mapping[str, Any]
 
 #: Columns of ``documents`` that a row of the catalog or the plan answers.
 _GIVEN = ("document_id", "uri", "name", "sha256", "size_bytes", "mime_type", "kind", "kind_confidence", "pages", "problem",
           "reason", "remedy", "action", "columns")  # fmt: skip
-
-#: Tables whose rows carry the user's columns.
-WITH_COLUMNS = ("documents", "invoices")
 
 
 def build(
@@ -165,18 +161,12 @@ def _document(row: Row, loaded: list[Loaded], partition: int, *, tokens: bool) -
 
 def _read(rows: DocumentRows, loaded: list[Loaded], *, tokens: bool) -> None:
     """Read the Document that the units give together."""
-    from docdask.core.merge import merge
-    from docdask.service.message import parse
-
-    parts = [parse(document) for _, document in loaded if document is not None]
     notes: dict[str, Any] = {}
     for facts, _ in loaded:
         for key, value in facts.notes.items():
             if isinstance(value, dict):
                 notes[key] = {**notes.get(key, {}), **value}
-    document = parts[0]
-    if len(parts) > 1:
-        document = merge(parts, [PageRange(f.first_page, f.first_page + f.pages - 1) for f, _ in loaded])
+    document = stored.whole(loaded)
     read_pages(document, rows, notes, tokens=tokens)
     read_entities(document, rows)
 
@@ -271,7 +261,7 @@ def _add_invoice(rows: DocumentRows, row: Row, kind: Any, loaded: list[Loaded]) 
 def _in_memory(table: schema.Table) -> pa.Schema:
     """Schema of a table between building and writing."""
     own: pa.Schema = table.schema
-    return own.append(pa.field("columns", pa.string())) if table.name in WITH_COLUMNS else own
+    return own.append(pa.field(PACKED, pa.string())) if table.name in WITH_COLUMNS else own
 
 
 _SCHEMAS = {table.name: _in_memory(table) for table in schema.STORED}

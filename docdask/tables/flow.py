@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from docdask.tables import reader
+
 if TYPE_CHECKING:
     from docdask.tables.rows import DocumentRows
-
-_NO_BOX = (None, None, None, None)
 
 
 def read_layout(document: Any, rows: DocumentRows) -> None:
@@ -49,24 +49,20 @@ def block_text(blocks: Any) -> str:
 
 
 def _read_table(table: Any, page: int, number: int, rows: DocumentRows) -> list[str]:
-    from docdask.tables.rows import place_cells
-
     texts = []
-    for row, column, header, cell in place_cells(table):
+    for row, column, header, cell in reader.cells(table):
         text = block_text(cell.blocks)
         texts.append(text)
-        spans = max(cell.row_span, 1), max(cell.col_span, 1)
-        rows.add("table_cells", (page, number, row, column, *spans, header, text, None, *_NO_BOX))
+        spans = reader.span(cell.row_span), reader.span(cell.col_span)
+        rows.add("table_cells", (page, number, row, column, *spans, header, text, None, *reader.NO_BOX))
     return [text for text in texts if text]
 
 
 def _add_page(page: int, texts: list[str], tables: int, rows: DocumentRows) -> None:
-    from docdask.tables.rows import KIND_TEXT
-
     text = "\n".join(texts)
     for index, line in enumerate(texts):
-        rows.add("lines", (page, index, line, None, *_NO_BOX))
+        rows.add("lines", (page, index, line, None, *reader.NO_BOX))
     rows.add("pages", (page, None, None, None, text, len(text), None, 0, "", None, len(texts), 0, tables, 0))
     rows.pages += 1
     rows.characters += len(text)
-    rows.text = f"{rows.text}{text}\n"[:KIND_TEXT]
+    rows.tell(f"{text}\n")

@@ -7,12 +7,14 @@ normal here. Rule: what can't be read is None or empty, never an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Box = tuple[float | None, float | None, float | None, float | None]
 #: A page number beyond this is damage.
 MOST_PAGES = 10_000_000
+#: Spans beyond this are damage: no page has as many rows or columns.
+LARGEST_SPAN = 1000
 NO_BOX: Box = (None, None, None, None)
 
 
@@ -145,3 +147,27 @@ def page_text(document: Any, page: Any) -> str:
                 text[max(min(s.start_index for s in segments), 0) : max(s.end_index for s in segments)]
             )
     return ""
+
+
+def cells(table: Any) -> Iterator[tuple[int, int, bool, Any]]:
+    """Row, column, whether in a header row, and cell message of each cell of a table.
+
+    Document AI gives cells in order without a column number: a cell takes the first column that no cell above it spans.
+    """
+    spanned: dict[int, int] = {}  # column → first row below the cell that covers it
+    headers = len(table.header_rows)
+    for row, line in enumerate((*table.header_rows, *table.body_rows)):
+        column = 0
+        for cell in line.cells:
+            while spanned.get(column, 0) > row:
+                column += 1
+            yield row, column, row < headers, cell
+            below = row + span(cell.row_span)
+            for covered in range(column, column + span(cell.col_span)):
+                spanned[covered] = below
+            column += span(cell.col_span)
+
+
+def span(value: int) -> int:
+    """Rows or columns that a cell covers; what is left out is one."""
+    return min(max(value, 1), LARGEST_SPAN)

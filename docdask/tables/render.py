@@ -19,21 +19,13 @@ if TYPE_CHECKING:
 MAX_PIXELS = 20_000_000
 
 
-def render_page(
-    data: bytes,
-    mime_type: str,
-    page: int,
-    dpi: float = 100,
-    password: str | None = None,
-    *,
-    turn_degrees: int = 0,
-) -> Image:
+def render_page(data: bytes, mime_type: str, page: int, dpi: float = 100) -> Image:
     """Draw page ``page`` (1-based) of a PDF or image.
 
     Parameters
     ----------
     data
-        The original's bytes.
+        The original's bytes, decrypted.
     mime_type
         As in the table ``documents``.
     page
@@ -41,10 +33,6 @@ def render_page(
     dpi
         Resolution for PDFs, made smaller where the page would have too many pixels. Images keep their pixels, or are
         made smaller likewise.
-    password
-        For an encrypted PDF.
-    turn_degrees
-        Clockwise turn to make it upright: 0, 90, 180 or 270; column ``orientation_degrees`` of the table ``pages``.
 
     Returns
     -------
@@ -58,30 +46,20 @@ def render_page(
     DocumentError
         If the file can't be read.
     """
-    if turn_degrees % 90 or page < 1 or not 1 <= dpi <= 2400:
+    if page < 1 or not 1 <= dpi <= 2400:
         raise UsageError(
-            f"page {page} at {dpi:g} dpi turned by {turn_degrees}° can't be drawn",
-            "pages start at 1, dpi goes from 1 to 2400, turns are 0, 90, 180 or 270",
+            f"page {page} at {dpi:g} dpi can't be drawn", "pages start at 1, dpi goes from 1 to 2400"
         )
     from PIL import Image
 
     target = "_pdf_page" if mime_type == "application/pdf" else "_image_frame"
     try:
-        size, pixels = sandbox.call(f"docdask.tables.render:{target}", data, page, dpi, password)
+        size, pixels = sandbox.call(f"docdask.tables.render:{target}", data, page, dpi)
     except RuntimeError as error:
         raise DocumentError(
             "corrupt", f"page {page} can't be drawn ({error})", "open it in another program"
         ) from error
-    image = Image.frombytes("RGB", size, pixels)
-    turn = turn_degrees % 360
-    if turn:
-        how = {
-            90: Image.Transpose.ROTATE_270,
-            180: Image.Transpose.ROTATE_180,
-            270: Image.Transpose.ROTATE_90,
-        }
-        image = image.transpose(how[turn])
-    return image
+    return Image.frombytes("RGB", size, pixels)
 
 
 def _no_such_page(page: int, pages: int) -> DocumentError:
@@ -90,12 +68,12 @@ def _no_such_page(page: int, pages: int) -> DocumentError:
     )
 
 
-def _pdf_page(data: bytes, page: int, dpi: float, password: str | None) -> tuple[tuple[int, int], bytes]:
+def _pdf_page(data: bytes, page: int, dpi: float) -> tuple[tuple[int, int], bytes]:
     """Child side of :func:`render_page` for PDFs."""
     import pypdfium2 as pdfium
 
     try:
-        document = pdfium.PdfDocument(data, password=password)
+        document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as error:
         code = "encrypted" if "assword" in str(error) else "corrupt"
         raise DocumentError(
@@ -114,7 +92,7 @@ def _pdf_page(data: bytes, page: int, dpi: float, password: str | None) -> tuple
         document.close()
 
 
-def _image_frame(data: bytes, page: int, dpi: float, password: str | None) -> tuple[tuple[int, int], bytes]:  # noqa: ARG001
+def _image_frame(data: bytes, page: int, dpi: float) -> tuple[tuple[int, int], bytes]:  # noqa: ARG001
     """Child side of :func:`render_page` for images; takes what the PDF side takes."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from docdask.errors import DocumentError, SourceError, UsageError
 from docdask.store.run import RunDirectory
 from docdask.store.spending import FollowedLedger
-from docdask.tables import apply, money, schema
+from docdask.tables import apply, money, schema, stored
 from docdask.tables import summary as summaries
 from docdask.tables.card import card
-from docdask.tables.write import file_schema
+from docdask.tables.write import file_names, file_schema, fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ class Result:
         original = row.get("duplicate_of") or document_id
         for number, planned in self._planned(original).items():
             with self.run.results().mapping(number) as results:
-                found = apply.read_document(results, planned[0].unit_ids)
+                found = stored.of_units(results, planned[0].unit_ids)
                 if found is not None:
                     return found
         if row.get("outcome") in {"quarantined", "skipped"}:
@@ -202,7 +202,7 @@ class Result:
         for number, planned in self._planned().items():
             with self.run.results().mapping(number) as results:
                 for document_id, unit_ids in planned:
-                    document = apply.read_document(results, unit_ids)
+                    document = stored.of_units(results, unit_ids)
                     if document is not None:
                         yield document_id, document
 
@@ -271,12 +271,11 @@ class Result:
         -------
         matplotlib.figure.Figure
         """
-        from docdask.tables import show
+        from docdask.tables import render, show
 
         document = self.document(document_id)
         row = self._row(document_id)
-        data = self.source_bytes(document_id)
-        image = show.render_page(data, _mime_type(row["mime_type"], data), page, dpi)
+        image = render.render_page(self.source_bytes(document_id), row["mime_type"], page, dpi)
         original = row.get("duplicate_of") or document_id
         own = [("document_id", "==", original), ("page_number", "==", page)]
         turns = self._table("pages", ["orientation_degrees"], own)["orientation_degrees"].to_pylist()
@@ -340,8 +339,7 @@ class Result:
 
     def _files(self, name: str) -> list[str]:
         """Names of a table's files, those of partitions first."""
-        found = [file for file in self.run.names(f"tables/{name}") if file.endswith(".parquet")]
-        return sorted(found, key=lambda file: (not file.startswith("part-"), file))
+        return sorted(file_names(self.run, name), key=lambda file: (not file.startswith("part-"), file))
 
     def _table(self, name: str, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
         import pyarrow.parquet as pq
@@ -418,18 +416,4 @@ def _nullable(table: pa.Table) -> pd.DataFrame:
 
 def _read_part(name: str, *, url: str, schema: pa.Schema) -> pd.DataFrame:
     """Read one file of a table, for :meth:`Result.to_dask`."""
-    import pyarrow as pa
-
-    rows = RunDirectory(url).read_parquet(name)
-    arrays = [
-        rows[f.name].cast(f.type) if f.name in rows.column_names else pa.nulls(len(rows), f.type)
-        for f in schema
-    ]
-    return _nullable(pa.Table.from_arrays(arrays, schema=schema))
-
-
-def _mime_type(told: str, data: bytes) -> str:
-    """Type of prepared bytes: an image that was repaired is a PNG or a TIFF now."""
-    if data.startswith(b"\x89PNG"):
-        return "image/png"
-    return "image/tiff" if data[:4] in {b"II*\0", b"MM\0*"} else told
+    return _nullable(fitted(RunDirectory(url).read_parquet(name), schema))

@@ -6,7 +6,7 @@ when it can't be read, none. Offsets and numbers are those of the whole document
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,8 @@ from docdask.tables.reader import Mean
 #: Clockwise turn, degrees, that makes a page upright, by Layout.Orientation: unspecified, up, right, down, left.
 _TURNS = (0, 0, 270, 180, 90)
 
-#: Spans beyond this are damage: no page has as many rows or columns.
-_LARGEST_SPAN = 1000
+#: Code points of text that are kept to guess the kind.
+KIND_TEXT = 4_000
 
 
 @dataclass(slots=True)
@@ -42,9 +42,9 @@ class DocumentRows:
         """Add a row; the document's id is put in front."""
         self.tables.setdefault(table, []).append((self.document_id, *row))
 
-
-#: Code points of text that are kept to guess the kind.
-KIND_TEXT = 4_000
+    def tell(self, text: str) -> None:
+        """Add to the text that tells the kind, as far as it is kept."""
+        self.text = (self.text + text[:KIND_TEXT])[:KIND_TEXT]
 
 
 def read_pages(document: Any, rows: DocumentRows, notes: Mapping[str, Any], *, tokens: bool) -> None:
@@ -64,7 +64,7 @@ def read_pages(document: Any, rows: DocumentRows, notes: Mapping[str, Any], *, t
     """
     text = document.text
     rows.characters = len(text)
-    rows.text = text[:KIND_TEXT]
+    rows.tell(text)
     rows.recognised = any(source != "text-layer" for source in (notes.get("sources") or {"": ""}).values())
     number = 0
     sources, turns = notes.get("sources") or {}, notes.get("turns") or {}
@@ -131,39 +131,16 @@ def _read_lines(
 
 def _read_cells(page: Any, text: str, number: int, pixels: tuple[float, float], rows: DocumentRows) -> None:
     for index, table in enumerate(page.tables):
-        for row, column, header, cell in place_cells(table):
+        for row, column, header, cell in reader.cells(table):
             layout = cell.layout
             own = reader.anchored(text, layout.text_anchor).strip()
             rows.add(
                 "table_cells",
                 (
-                    number, index, row, column, _span(cell.row_span), _span(cell.col_span), header, own,
+                    number, index, row, column, reader.span(cell.row_span), reader.span(cell.col_span), header, own,
                     reader.confidence(layout.confidence), *reader.box(layout, *pixels),
                 ),
             )  # fmt: skip
-
-
-def place_cells(table: Any) -> Iterator[tuple[int, int, bool, Any]]:
-    """Row, column, whether in a header row, and cell message of each cell of a table.
-
-    Document AI gives cells in order without a column number: a cell takes the first column that no cell above it spans.
-    """
-    spanned: dict[int, int] = {}  # column → first row below the cell that covers it
-    headers = len(table.header_rows)
-    for row, cells in enumerate((*table.header_rows, *table.body_rows)):
-        column = 0
-        for cell in cells.cells:
-            while spanned.get(column, 0) > row:
-                column += 1
-            yield row, column, row < headers, cell
-            below = row + _span(cell.row_span)
-            for covered in range(column, column + _span(cell.col_span)):
-                spanned[covered] = below
-            column += _span(cell.col_span)
-
-
-def _span(value: int) -> int:
-    return min(max(value, 1), _LARGEST_SPAN)
 
 
 def _read_fields(page: Any, text: str, number: int, pixels: tuple[float, float], rows: DocumentRows) -> None:

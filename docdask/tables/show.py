@@ -15,13 +15,10 @@ from typing import TYPE_CHECKING, Any
 from docdask.errors import UsageError
 from docdask.tables import reader
 from docdask.tables.export.layout import Quad, bounds, frame_turn_degrees, page_of, quad
-from docdask.tables.render import render_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
-
-__all__ = ["WHAT", "render_page", "show"]
 
 
 @dataclass(frozen=True, slots=True)

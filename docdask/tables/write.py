@@ -11,7 +11,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,7 +24,8 @@ from docdask.tables import schema
 #: Name of the JSON text of the user's columns in a table that is not yet written.
 PACKED = "columns"
 
-_WITH_COLUMNS = ("invoices", "documents")
+#: Tables whose rows carry the user's columns.
+WITH_COLUMNS = ("invoices", "documents")
 
 
 def write(run: RunDirectory, partition: int, tables: Mapping[str, pa.Table]) -> None:
@@ -82,7 +85,7 @@ def unpack(table: schema.Table, rows: pa.Table, types: Mapping[str, str]) -> pa.
         Name → dtype of the user's columns, :meth:`docdask.store.run.RunDirectory.columns`.
     """
     own = table.schema
-    if table.name not in _WITH_COLUMNS:
+    if table.name not in WITH_COLUMNS:
         return rows.select(own.names).cast(own)
     names = own.names
     texts = rows[PACKED].to_pylist() if PACKED in rows.column_names else [None] * len(rows)
@@ -94,9 +97,20 @@ def unpack(table: schema.Table, rows: pa.Table, types: Mapping[str, str]) -> pa.
 def file_schema(table: schema.Table, types: Mapping[str, str]) -> pa.Schema:
     """Schema of the files of ``table`` in a run whose user's columns are ``types``."""
     own: pa.Schema = table.schema
-    if table.name not in _WITH_COLUMNS:
+    if table.name not in WITH_COLUMNS:
         return own
     return pa.schema([*own, *user_columns.fields(types, own.names)], metadata=own.metadata)
+
+
+def fitted(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """``rows`` in the schema ``wanted``: cast, and null where they lack a column."""
+    arrays = [
+        rows[field.name].cast(field.type)
+        if field.name in rows.column_names
+        else pa.nulls(len(rows), field.type)
+        for field in wanted
+    ]
+    return pa.Table.from_arrays(arrays, schema=wanted)
 
 
 def align(run: RunDirectory) -> int:
@@ -105,31 +119,25 @@ def align(run: RunDirectory) -> int:
     if not types:
         return 0
     replaced = 0
-    for table in (schema.BY_NAME[name] for name in _WITH_COLUMNS):
+    for table in (schema.BY_NAME[name] for name in WITH_COLUMNS):
         wanted = file_schema(table, types)
-        for name in _files(run, table.name):
-            if _schema_of(run, f"tables/{table.name}/{name}").equals(wanted):
-                continue
-            rows = run.read_parquet(f"tables/{table.name}/{name}")
-            arrays = [
-                rows[f.name].cast(f.type) if f.name in rows.column_names else pa.nulls(len(rows), f.type)
-                for f in wanted
-            ]
-            run.write_parquet(f"tables/{table.name}/{name}", pa.Table.from_arrays(arrays, schema=wanted))
+        for name in (f"tables/{table.name}/{file}" for file in file_names(run, table.name)):
+            with _footer(run, name) as footer:
+                if footer.schema_arrow.equals(wanted):
+                    continue
+            run.write_parquet(name, fitted(run.read_parquet(name), wanted))
             replaced += 1
     return replaced
 
 
 def decided(run: RunDirectory) -> dict[int, int]:
     """Partition → documents that have their row; from the files' footers alone."""
-    import pyarrow.parquet as pq
-
     found = {}
-    for name in _files(run, "documents"):
+    for name in file_names(run, "documents"):
         number = name.removeprefix("part-").removesuffix(".parquet")
         if number.isdigit():
-            with run.fs.open(run.path("tables", "documents", name), "rb") as file:
-                found[int(number)] = pq.ParquetFile(file).metadata.num_rows
+            with _footer(run, f"tables/documents/{name}") as footer:
+                found[int(number)] = footer.metadata.num_rows
     return found
 
 
@@ -152,15 +160,18 @@ def drop(run: RunDirectory, partition: int, document_ids: Collection[str]) -> in
     return replaced
 
 
-def _files(run: RunDirectory, table: str) -> Iterable[str]:
+def file_names(run: RunDirectory, table: str) -> list[str]:
+    """Names of the files of a table."""
     return [name for name in run.names(f"tables/{table}") if name.endswith(".parquet")]
 
 
-def _schema_of(run: RunDirectory, name: str) -> pa.Schema:
+@contextlib.contextmanager
+def _footer(run: RunDirectory, name: str) -> Iterator[Any]:
+    """A Parquet file of which only the end is read."""
     import pyarrow.parquet as pq
 
     with run.fs.open(run.path(name), "rb") as file:
-        return pq.ParquetFile(file).schema_arrow
+        yield pq.ParquetFile(file)
 
 
 def _part(partition: int) -> str:
