@@ -20,27 +20,15 @@ from typing import Any
 from docdask.core.unpacking import PageImage
 from docdask.errors import DocumentError
 from docdask.intake import content_type, problems
-from docdask.intake.image import BROKEN, check_size, opened
+from docdask.intake.image import BROKEN, ORIENTATION, UPRIGHT, check_size, decoder_message, each_frame, opened
 from docdask.intake.limits import Limits
-from docdask.intake.pdf import clean
+from docdask.intake.pdf import qpdf_message, tangled
 from docdask.model import PageRange
 
 #: Services give pages of PDFs about 200 pixels an inch: so an image's page is rendered to its own pixels.
 PIXELS_PER_INCH = 200
 #: Sides in points that any reader of PDFs takes (ISO 32000-1, annex C).
 _LEAST_POINTS, _MOST_POINTS = 3.0, 14400.0
-_ORIENTATION = 0x0112
-#: Matrix from the unit square to the upright page by EXIF orientation; w and h are the page's width and height.
-_PLACED = {
-    1: "w 0 0 h 0 0",
-    2: "-w 0 0 h w 0",
-    3: "-w 0 0 -h w h",
-    4: "w 0 0 -h 0 h",
-    5: "0 -h -w 0 w h",
-    6: "0 -h w 0 0 h",
-    7: "0 h w 0 0 0",
-    8: "0 h -w 0 w 0",
-}
 
 
 def cut(data: bytes, span: PageRange) -> bytes:
@@ -141,12 +129,8 @@ def _pdf(data: bytes, open_files: ExitStack) -> Any:
 
 
 def _corrupt(cause: Exception) -> DocumentError:
-    text = clean(cause)[:200] or type(cause).__name__
-    if "nested" in text or "nesting" in text:
-        return problems.error("deep-nesting")
-    if "oop" in text:
-        return problems.error("loop")
-    return problems.error("corrupt", f"its pages can't be copied ({text})")
+    text = qpdf_message(cause)[:200] or type(cause).__name__
+    return tangled(text) or problems.error("corrupt", f"its pages can't be copied ({text})")
 
 
 def _image(
@@ -164,8 +148,7 @@ def _image(
             _place(made, made.pages[-1], orientation, *_points(width, height))
             facts.append(PageImage(width, height, mime_type))
     except BROKEN as cause:
-        text = " ".join(str(cause).split())[:120] or type(cause).__name__
-        raise problems.error("corrupt", f"the image can't be decoded ({text})") from cause
+        raise problems.error("corrupt", f"the image can't be decoded ({decoder_message(cause)})") from cause
     return made, facts
 
 
@@ -180,19 +163,10 @@ def _frames(data: bytes, limits: Limits) -> Iterator[tuple[bytes, int, tuple[int
             yield as_it_is
             return
     with opened(data) as image:
-        index = 0
-        while True:
-            try:
-                image.seek(index)
-            except EOFError:
-                return
-            check_size(image.size, limits)
+        for _ in each_frame(image, limits):
             image.load()
             upright = ImageOps.exif_transpose(image)
             yield _wrapped(_stored(upright)), 1, upright.size
-            if image.format == "MPO":  # the other pictures of a phone's photo are its previews
-                return
-            index += 1
 
 
 def _as_it_is(image: Any, data: bytes) -> tuple[bytes, int, tuple[int, int]] | None:
@@ -201,8 +175,8 @@ def _as_it_is(image: Any, data: bytes) -> tuple[bytes, int, tuple[int, int]] | N
     if image.format in {"JPEG", "MPO"}:
         image.draft(None, (max(1, width // 8), max(1, height // 8)))  # reads every byte, costs little
     image.load()
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    orientation = orientation if orientation in _PLACED else 1
+    orientation = image.getexif().get(ORIENTATION, 1)
+    orientation = orientation if orientation in UPRIGHT else 1
     try:
         wrapped = _wrapped(data)
     except Exception:  # noqa: BLE001 - it has a dozen classes for what it does not take, with no common base
@@ -277,8 +251,7 @@ def _place(made: Any, page: Any, orientation: int, across: float, down: float) -
     """Lay a page out so that its image fills it, upright."""
     import pikepdf
 
-    sides = {"w": f"{across:.4f}", "h": f"{down:.4f}"}
-    matrix = "".join(sides.get(letter, letter) for letter in _PLACED[orientation])
+    matrix = UPRIGHT[orientation].format(w=f"{across:.4f}", h=f"{down:.4f}")
     page.Contents = made.make_stream(f"q {matrix} cm /Im0 Do Q".encode())
     page.MediaBox = pikepdf.Array([0, 0, round(across, 4), round(down, 4)])
     image = page.Resources.XObject.Im0

@@ -21,8 +21,8 @@ from docdask.errors import SourceError, sentence
 from docdask.intake import lists
 from docdask.intake.reading import StorageOptions, is_url, local_path, local_uri
 from docdask.model import Source
+from docdask.store.run import MANIFEST
 
-MANIFEST = "docdask.json"
 _MAGIC = frozenset("*?[")
 
 

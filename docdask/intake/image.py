@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,19 @@ from docdask.intake import kinds, problems
 from docdask.intake.findings import Findings
 from docdask.intake.limits import Limits
 
-_ORIENTATION = 0x0112
+#: EXIF and TIFF tag with the image's orientation, 1 to 8.
+ORIENTATION = 0x0112
+#: Matrix of a PDF from the unit square to the upright page, by orientation; w and h are the page's width and height.
+UPRIGHT = {
+    1: "{w} 0 0 {h} 0 0",
+    2: "-{w} 0 0 {h} {w} 0",
+    3: "-{w} 0 0 -{h} {w} {h}",
+    4: "{w} 0 0 -{h} 0 {h}",
+    5: "0 -{h} -{w} 0 {w} {h}",
+    6: "0 -{h} {w} 0 0 {h}",
+    7: "0 {h} {w} 0 0 0",
+    8: "0 {h} -{w} 0 {w} 0",
+}
 _LEAST_SHARE = 0.5
 _FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 #: What Pillow and its decoders raise for broken files.
@@ -119,18 +132,28 @@ def _frames(data: bytes, limits: Limits) -> Iterator[tuple[tuple[int, int], Any 
     """Upright size of each frame, and a small grey copy of those that were decoded."""
     with opened(data) as image:
         budget = limits.total_pixels
-        index = 0
-        while True:
-            try:
-                image.seek(index)
-            except EOFError:
-                break
-            check_size(image.size, limits)
+        for _ in each_frame(image, limits):
             budget -= image.size[0] * image.size[1]
             yield _decoded(image) if budget >= 0 else (image.size, None)
-            index += 1
-            if image.format == "MPO":  # the other pictures of a phone's photo are its previews
-                break
+
+
+def each_frame(image: Any, limits: Limits) -> Iterator[int]:
+    """Put an opened image on one frame after another, if its declared size is within the limits; yields their numbers.
+
+    Raises
+    ------
+    DocumentError
+        As :func:`check_size`.
+    """
+    for index in itertools.count():
+        try:
+            image.seek(index)
+        except EOFError:
+            return
+        check_size(image.size, limits)
+        yield index
+        if image.format == "MPO":  # the other pictures of a phone's photo are its previews
+            return
 
 
 def check_size(size: tuple[int, int], limits: Limits) -> None:
@@ -153,14 +176,14 @@ def check_size(size: tuple[int, int], limits: Limits) -> None:
 
 def _decoded(image: Any) -> tuple[tuple[int, int], Any]:
     size = image.size
-    turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in {5, 6, 7, 8}
+    turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in {5, 6, 7, 8}
     if image.format in {"JPEG", "MPO"}:
         image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
     image.load()
     if image.format == "TIFF":
         # Newer Pillow turns TIFFs while loading; then size is the upright one and the tag is gone.
         size = image.size
-        turned = image.getexif().get(_ORIENTATION) in {5, 6, 7, 8}
+        turned = image.getexif().get(ORIENTATION) in {5, 6, 7, 8}
     small = image.convert("RGB") if image.mode in {"P", "PA"} else image
     return (size[::-1] if turned else size), small.convert("L").reduce(max(1, min(image.size) // 256))
 
@@ -195,7 +218,9 @@ def _mendable(
     try:
         frame, share = _partial(data, limits)
     except BROKEN as deeper:
-        raise problems.error("corrupt", f"it is damaged and can't be decoded ({_say(deeper)})") from cause
+        raise problems.error(
+            "corrupt", f"it is damaged and can't be decoded ({decoder_message(deeper)})"
+        ) from cause
     if share < _LEAST_SHARE:
         raise problems.error(
             "corrupt", f"it is cut short: only {share:.0%} of the picture is there"
@@ -243,7 +268,8 @@ def _partial(data: bytes, limits: Limits) -> tuple[Any, float]:
     return ImageOps.exif_transpose(frame), reached / len(rows)
 
 
-def _say(cause: Exception) -> str:
+def decoder_message(cause: Exception) -> str:
+    """What a decoder says is wrong, short; without addresses in memory."""
     from PIL import UnidentifiedImageError
 
     if isinstance(cause, UnidentifiedImageError):  # its text is the address of a buffer

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from docdask import sandbox
 from docdask.errors import DocumentError
-from docdask.intake import content_type, problems, reading
+from docdask.intake import child, content_type, reading
 from docdask.intake.limits import Limits
 from docdask.model import Source
 from docdask.store.catalog import columns_json
@@ -91,22 +90,15 @@ def _examined(data: bytes, name: str, passwords: Sequence[str], limits: Limits) 
 def _in_child(
     data: bytes, name: str, passwords: Sequence[str], limits: Limits, *, rebuild: bool
 ) -> dict[str, Any]:
-    try:
-        columns: dict[str, Any] = sandbox.call(
-            "docdask.intake.examine:examine",
-            data,
-            name,
-            tuple(passwords),
-            limits,
-            rebuild=rebuild,
-            timeout_s=limits.timeout_s,
-            memory_bytes=limits.memory_bytes,
-        )
-    except sandbox.SandboxClosed:
-        raise  # the worker closes: nothing is known about the file, and another worker will look
-    except RuntimeError as cause:
-        # Something a library raised that we did not foresee: the file is the cause, so the file is set aside.
-        raise problems.error("corrupt", f"it can't be read ({cause})") from cause
+    columns: dict[str, Any] = child.call(
+        "docdask.intake.examine:examine",
+        data,
+        name,
+        tuple(passwords),
+        limits,
+        rebuild=rebuild,
+        within=limits,
+    )
     return columns
 
 

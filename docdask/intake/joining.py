@@ -7,12 +7,10 @@ child ends, is told by its place, and the others are joined without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from docdask import sandbox
 from docdask.core.unpacking import PageImage, halves
 from docdask.errors import DocumentError
-from docdask.intake import problems
+from docdask.intake import child
 from docdask.intake.limits import Limits
 from docdask.model import PageRange
 
@@ -42,14 +40,7 @@ def cut(content: bytes, span: PageRange, *, limits: Limits | None = None) -> byt
     DocumentError
         ``corrupt``, ``encrypted``, ``empty-range``, ``timeout`` …
     """
-    limits = limits or Limits()
-    made: bytes = sandbox.call(
-        "docdask.intake.assembling:cut",
-        content,
-        span,
-        timeout_s=limits.timeout_s,
-        memory_bytes=limits.memory_bytes,
-    )
+    made: bytes = child.call("docdask.intake.assembling:cut", content, span, within=limits or Limits())
     return made
 
 
@@ -93,19 +84,11 @@ def join(parts: Sequence[tuple[bytes, str]], *, limits: Limits | None = None) ->
 
 
 def _joined(parts: Sequence[tuple[bytes, str]], limits: Limits) -> tuple[bytes, Pages]:
-    try:
-        joined: Any = sandbox.call(
-            "docdask.intake.assembling:join",
-            [mime_type for _, mime_type in parts],
-            *(content for content, _ in parts),
-            limits=limits,
-            timeout_s=limits.timeout_s,
-            memory_bytes=limits.memory_bytes,
-        )
-    except sandbox.SandboxClosed:
-        raise  # the worker closes: nothing is known about the files
-    except RuntimeError as cause:
-        # Something a library raised that was not foreseen: a file is the cause, so files are looked at one by one.
-        raise problems.error("corrupt", f"it can't be read ({cause})") from cause
-    content, pages = joined
+    content, pages = child.call(
+        "docdask.intake.assembling:join",
+        [mime_type for _, mime_type in parts],
+        *(content for content, _ in parts),
+        limits=limits,
+        within=limits,
+    )
     return content, pages

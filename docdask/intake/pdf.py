@@ -89,7 +89,7 @@ def _qpdf(data: bytes, password: str) -> Iterator[Any]:
         raise
     except Exception as cause:
         # PdfError, but of damaged files also RuntimeError, ValueError, KeyError, whatever C++ throws.
-        raise _QpdfFailed(clean(cause)) from cause
+        raise _QpdfFailed(qpdf_message(cause)) from cause
 
 
 def _rebuild(data: bytes, password: str) -> bytes:
@@ -144,38 +144,37 @@ def _repaired(data: bytes, password: str, document: Any, before: int, found: Fin
     import pypdfium2
 
     try:
-        clean = _rebuild(data, password)
-        repaired = pypdfium2.PdfDocument(clean)
+        repaired = pypdfium2.PdfDocument(_rebuild(data, password))
         after = _loadable(repaired)
     except (pikepdf.PasswordError, _QpdfFailed, pypdfium2.PdfiumError) as cause:
         if before:
-            found.note("damaged", f"{len(document) - before} of its {len(document)} pages can't be read")
+            found.note("damaged", _missing(document, before))
             return document
         raise _hopeless(data, password, cause) from cause
     if after > before or after == before == len(repaired) > 0:
         found.actions.append("repaired")
         found.note("damaged", "it was damaged; qpdf rebuilt it")
         if after < len(repaired):
-            found.note(
-                "damaged",
-                f"it was damaged; {len(repaired) - after} of its {len(repaired)} pages can't be read",
-            )
+            found.note("damaged", f"it was damaged; {_missing(repaired, after)}")
         return repaired
     if before:
-        found.note("damaged", f"{len(document) - before} of its {len(document)} pages can't be read")
+        found.note("damaged", _missing(document, before))
         return document
     raise problems.error("corrupt", "none of its pages can be loaded, also after a repair")
+
+
+def _missing(document: Any, loadable: int) -> str:
+    return f"{len(document) - loadable} of its {len(document)} pages can't be read"
 
 
 def _hopeless(data: bytes, password: str, cause: Exception) -> DocumentError:
     """Say as exactly as possible why neither library can use the file."""
     import pikepdf
 
-    text = clean(cause)
-    if "deeply nested" in text or "nesting" in text:
-        return problems.error("deep-nesting")
-    if "oop detected" in text:
-        return problems.error("loop")
+    text = qpdf_message(cause)
+    known = tangled(text)
+    if known is not None:
+        return known
     try:
         with _qpdf(data, password) as pdf:
             empty = len(pdf.pages) == 0
@@ -186,10 +185,17 @@ def _hopeless(data: bytes, password: str, cause: Exception) -> DocumentError:
     return problems.error("corrupt", f"it is damaged and can't be repaired ({text})")
 
 
-def clean(cause: Exception) -> str:
+def qpdf_message(cause: Exception) -> str:
     """Take qpdf's message without the name of our stream, which is an address in memory."""
     text = " ".join(str(cause).split())
     return text.partition(">")[2].lstrip(": ") if text.startswith("stream <") else text
+
+
+def tangled(message: str) -> DocumentError | None:
+    """Error for objects that are nested too deep or point back at themselves, as qpdf words it; None for other damage."""
+    if "nested" in message or "nesting" in message:
+        return problems.error("deep-nesting")
+    return problems.error("loop") if "oop" in message else None
 
 
 def _loadable(document: Any) -> int:
@@ -220,19 +226,19 @@ def _unprotected(data: bytes, password: str, document: Any, found: Findings) -> 
     found.actions.append("decrypted")
     found.note("password" if password else "owner-password")
     try:
-        clean = pypdfium2.PdfDocument(_rebuild(data, password))
+        decrypted = pypdfium2.PdfDocument(_rebuild(data, password))
     except (pikepdf.PasswordError, _QpdfFailed, pypdfium2.PdfiumError) as cause:
         raise problems.error(
-            "encrypted", f"it is encrypted and can't be decrypted: {clean(cause)}"
+            "encrypted", f"it is encrypted and can't be decrypted: {qpdf_message(cause)}"
         ) from cause
-    after, before = _loadable(clean), _loadable(document)
+    after, before = _loadable(decrypted), _loadable(document)
     if after == 0:
         raise problems.error("corrupt", "none of its pages can be loaded once it is decrypted")
     if after < before:
         found.note(
             "damaged", f"it was damaged; {before - after} of its {before} pages are lost by decrypting it"
         )
-    return clean
+    return decrypted
 
 
 def _measure(document: Any, found: Findings, limits: Limits) -> int:

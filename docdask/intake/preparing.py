@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from docdask import sandbox
+from docdask.intake import child
 from docdask.intake.limits import Limits
 
 
@@ -39,12 +39,5 @@ def prepare(
     if not action:
         return data
     limits = limits or Limits()
-    result: bytes = sandbox.call(
-        "docdask.intake.examine:clean",
-        data,
-        tuple(passwords),
-        limits,
-        timeout_s=limits.timeout_s,
-        memory_bytes=limits.memory_bytes,
-    )
+    result: bytes = child.call("docdask.intake.examine:clean", data, tuple(passwords), limits, within=limits)
     return result

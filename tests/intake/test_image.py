@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from docdask import intake
+from docdask.errors import DocumentError
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -135,6 +136,12 @@ def test_garbage_after_a_signature_is_corrupt(look):
     for head in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"II*\0", b"RIFF\0\0\0\0WEBP"):
         row = look(head + bytes(range(100)))
         assert (row["state"], row["problem"]) == ("quarantined", "corrupt"), head
+
+
+def test_what_cannot_be_mended_is_told_whatever_the_library_raises():
+    with pytest.raises(DocumentError) as caught:
+        intake.prepare(b"no picture at all", "repaired")
+    assert caught.value.code == "corrupt"
 
 
 def test_an_empty_sheet_is_blank_and_a_written_one_is_not(look):

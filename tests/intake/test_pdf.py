@@ -131,6 +131,16 @@ def test_an_owner_password_does_not_stop_anyone(look, make_pdf):
     )
 
 
+def test_a_pdf_that_opens_and_cannot_be_decrypted_is_told(look, make_pdf):
+    """To pdfium 4.0 is a revision like 4; qpdf takes whole numbers only."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(make_pdf(LETTER))) as pdf:
+        pdf.save(out, encryption=pikepdf.Encryption(user="", owner="owner", R=4))
+    row = look(out.getvalue().replace(b"/R 4 ", b"/R 4. "))
+    assert (row["state"], row["problem"], row["encrypted"]) == ("quarantined", "encrypted", True)
+    assert row["reason"].startswith("it is encrypted and can't be decrypted: ")
+
+
 def test_prepared_pdfs_are_clean_and_always_the_same(look, make_pdf):
     data = encrypted(make_pdf(LETTER), "secret")
     clean = intake.prepare(data, "decrypted", ["wrong", "secret"])

@@ -24,17 +24,13 @@ from functools import cache
 from typing import Any
 
 from docdask.errors import DocumentError
+from docdask.intake.image import ORIENTATION, UPRIGHT
 from docdask.tables.export.layout import Quad, as_it_lies
 from docdask.tables.render import flat
 
 #: Advance of the empty glyph, in em.
 _ADVANCE = 0.5
 _FALLBACK_DPI = 150.0
-#: Matrix of a unit square image on a page of W × H, by EXIF orientation: factors of W or H.
-_EXIF = {
-    1: "{w} 0 0 {h} 0 0", 2: "-{w} 0 0 {h} {w} 0", 3: "-{w} 0 0 -{h} {w} {h}", 4: "{w} 0 0 -{h} 0 {h}",
-    5: "0 -{h} -{w} 0 {w} {h}", 6: "0 -{h} {w} 0 0 {h}", 7: "0 {h} {w} 0 0 0", 8: "0 {h} -{w} 0 {w} 0",
-}  # fmt: skip
 #: Words of a page: text, corners in the page's frame, whether a space follows; and the turn of that frame.
 PageWords = tuple[int, Sequence[tuple[str, Quad, bool]]]
 
@@ -274,9 +270,9 @@ def _from_image(data: bytes) -> Any:
     pdf = pikepdf.new()
     with Image.open(io.BytesIO(data)) as image:
         if image.format in {"JPEG", "MPO"} and image.mode in {"L", "RGB"}:
-            orientation = image.getexif().get(0x0112, 1)
+            orientation = image.getexif().get(ORIENTATION, 1)
             fields = {"/Filter": pikepdf.Name.DCTDecode}
-            _image_page(pdf, image, data, fields, orientation if orientation in _EXIF else 1)
+            _image_page(pdf, image, data, fields, orientation if orientation in UPRIGHT else 1)
             return pdf
         for frame in ImageSequence.Iterator(image):
             _lossless_page(pdf, frame)
@@ -313,7 +309,7 @@ def _image_page(pdf: Any, image: Any, data: bytes, fields: dict[str, Any], orien
     width, height = (down, across) if orientation >= 5 else (across, down)
     page = pdf.add_blank_page(page_size=(width, height))
     page.obj["/Resources"] = Dictionary(XObject=Dictionary(Image=stream))
-    matrix = _EXIF[orientation].format(w=f"{width:.3f}", h=f"{height:.3f}")
+    matrix = UPRIGHT[orientation].format(w=f"{width:.3f}", h=f"{height:.3f}")
     page.contents_add(pdf.make_stream(f"q {matrix} cm /Image Do Q".encode()))
 
 
