@@ -244,8 +244,9 @@ class Driver:
         def inline(branch: Branch) -> Tally:
             return work.serial(self.job, branch, waits=self.calls, tell=tell)
 
+        stale = planning.superseded(self.run)
         supply = Supply(
-            lambda: planning.branches(self.run, done),
+            lambda lanes: planning.branches(self.run, done, lanes=lanes, stale=stale),
             self.stop,
             branches_most=2 * pool.workers + 2,
             requests_most=int(1.5 * self.engine.in_flight) if self.calls else 0,

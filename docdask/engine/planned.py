@@ -6,21 +6,43 @@ are made one at a time, so that a million documents cost the memory of one parti
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Container, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from docdask.engine.branch import Branch
 from docdask.engine.job import Unit
 from docdask.store.plan import still_holds
 from docdask.store.run import RunDirectory
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def branches(run: RunDirectory, skip: Container[int] = ()) -> Iterator[Branch]:
-    """Branches of the current plan in order, without the partitions in ``skip``; one at a time in memory."""
-    stale = superseded(run)
+
+def branches(
+    run: RunDirectory,
+    skip: Container[int] = (),
+    *,
+    lanes: Collection[str] | None = None,
+    stale: Mapping[int, Container[str]] | None = None,
+) -> Iterator[Branch]:
+    """Branches of the current plan in order, one at a time in memory.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    skip
+        Partitions to leave out.
+    lanes
+        Lanes whose branches are wanted, ``""`` for those of a run without routes; None for all.
+    stale
+        What :func:`superseded` says, for who asks several times; None to ask it here.
+    """
+    stale = superseded(run) if stale is None else stale
     for generation in run.generations():
         rows: list[dict[str, Any]] = []
-        for row in (row for batch in run.plan_batches(generation) for row in batch.to_pylist()):
+        batches = (_in_lanes(batch, lanes) for batch in run.plan_batches(generation))
+        for row in (row for batch in batches for row in batch.to_pylist()):
             if rows and rows[0]["partition"] != row["partition"]:
                 yield branch(rows)
                 rows = []
@@ -28,6 +50,16 @@ def branches(run: RunDirectory, skip: Container[int] = ()) -> Iterator[Branch]:
                 rows.append(row)
         if rows:
             yield branch(rows)
+
+
+def _in_lanes(batch: pa.RecordBatch, lanes: Collection[str] | None) -> pa.RecordBatch:
+    """Rows of these lanes; a partition has one lane."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if lanes is None:
+        return batch
+    return batch.filter(pc.is_in(pc.fill_null(batch["lane"], ""), pa.array(sorted(lanes), pa.string())))
 
 
 def planned(run: RunDirectory) -> dict[int, tuple[int, int, float]]:

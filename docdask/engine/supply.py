@@ -1,16 +1,19 @@
 """Which branch is submitted next: enough for every core, and enough calls for every quota, neither at the other's cost.
 
 Rules: branches that compute and branches that call are two queues, each in the order of the plan, and each is fed while
-less of it is open than it can use; a run without calls has one queue. Both are read lazily, a branch at a time.
+less of it is open than it can use; a run without calls has one queue. Each is read lazily, a branch at a time, and of the
+plan it reads its own lanes only.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from docdask.engine.branch import Branch
 
+#: Queues of a run that calls, and the lanes of each.
+_LANES = {"compute": ("offline",), "online": ("online", ""), "batch": ("batch",)}
 #: Branches of a lane that may be open at once: each holds a thread of the call worker, which has 64 of them.
 _MOST = {"online": 40, "batch": 16}
 
@@ -21,7 +24,7 @@ class Supply:
     Parameters
     ----------
     branches
-        Makes an iterator over all branches that are left.
+        Makes an iterator over the branches of some lanes that are left; of all lanes for None.
     stop
         Ends the supply when it is set.
     branches_most
@@ -32,17 +35,20 @@ class Supply:
 
     def __init__(
         self,
-        branches: Callable[[], Iterator[Branch]],
+        branches: Callable[[Collection[str] | None], Iterator[Branch]],
         stop: threading.Event,
         *,
         branches_most: int,
         requests_most: int,
     ) -> None:
         self._stop, self._branches_most, self._requests_most = stop, branches_most, requests_most
-        kinds = ("compute", "online", "batch") if requests_most else ("compute",)
-        self._queues = {kind: self._queue(branches, kind) for kind in kinds}
+        self._queues = (
+            {kind: branches(lanes) for kind, lanes in _LANES.items()}
+            if requests_most
+            else {"compute": branches(None)}
+        )
         self._next = {kind: next(queue, None) for kind, queue in self._queues.items()}
-        self._open = dict.fromkeys(kinds, 0)
+        self._open = dict.fromkeys(self._queues, 0)
         self._requests = 0
 
     def __iter__(self) -> Iterator[Branch]:
@@ -68,13 +74,10 @@ class Supply:
         """Say that a branch is no longer open."""
         self._count(branch, -1)
 
-    def _queue(self, branches: Callable[[], Iterator[Branch]], kind: str) -> Iterator[Branch]:
-        return (branch for branch in branches() if self._kind(branch) == kind)
-
     def _kind(self, branch: Branch) -> str:
-        if not self._requests_most or branch.lane == "offline":
+        if not self._requests_most:
             return "compute"
-        return "batch" if branch.lane == "batch" else "online"
+        return next(kind for kind, lanes in _LANES.items() if branch.lane in lanes)
 
     def _hungry(self, kind: str) -> bool:
         branch = self._next[kind]

@@ -464,6 +464,18 @@ def test_batch_operations_begin_first_and_the_lanes_are_fed_side_by_side(tmp_pat
     assert set(online[: len(online) // 2]) == {"form", "invoice"}
 
 
+def test_each_lane_is_read_on_its_own_in_the_order_of_the_plan(tmp_path):
+    rows = [row(f"{n:04d}", text_pages=n % 2) for n in range(40)]
+    rows += [row(f"big-{n}", size_bytes=80_000_000, kind="other") for n in range(3)]
+    made = run(tmp_path / "run", rows)
+    plan(made, configuration(staging="gs://b/p"))
+    every = branches(made)
+    assert {branch.lane for branch in every} == {"offline", "online", "batch"}
+    for lanes in (("offline",), ("online", ""), ("batch",), ()):
+        wanted = [branch for branch in every if branch.lane in lanes]
+        assert list(planning.branches(made, lanes=lanes)) == wanted
+
+
 def test_badly_read_documents_are_planned_anew_with_their_processor(tmp_path):
     rows = [row("good", text_pages=1), row("bad", text_pages=1), row("scan")]
     made = run(tmp_path / "run", rows)
