@@ -43,6 +43,7 @@ def single_answer(emulator, path: Path, processor: str):
 @pytest.mark.parametrize("processor", ["ocr", "form"])
 def test_the_toolbox_reads_the_same_as_from_the_service_itself(sources, processor, tmp_path):
     folder, emulator = sources
+    packed = processor == "ocr"
     result = docdask.run(
         folder,
         to="run",
@@ -50,10 +51,10 @@ def test_the_toolbox_reads_the_same_as_from_the_service_itself(sources, processo
         project="emulated",
         location="us",
         processor=f"{processor}={processor}",
+        options={"pack": True} if packed else {},
         cluster="none",
     )
-    packed = processor == "ocr"
-    assert result.calls["packed"].tolist() == [2, 2] if packed else [1, 1]
+    assert result.calls["packed"].tolist() == ([2, 2] if packed else [1, 1])
     found = set()
     for path in export(result, ["documentai"], tmp_path / "out"):
         (source,) = (p for p in folder.iterdir() if path.name.startswith(p.stem))
