@@ -63,6 +63,34 @@ def test_german_labels_and_decimal_commas_are_read():
     assert by_type["supplier_name"].text == "Muster GmbH"
 
 
+def test_something_that_was_bought_is_not_the_supplier():
+    """However large it is printed: on a photograph of a receipt lines differ in height by chance."""
+    lines = placed(
+        [
+            ("Bellweather Grocers", 150, 40),
+            ("Receipt 268461", 150, 60),
+            ("7.38", 300, 100),
+            ("TOTAL", 50, 140),
+            ("£7.38", 300, 140),
+        ]
+    )
+    bought = entities.placed(line("2 x Basmati rice", 50, 99, high=12), 1, 200, 595, 842)
+    by_type = {item.type: item for item in entities.find([*lines, bought], "en")}
+    assert by_type["supplier_name"].text == "Bellweather Grocers"
+
+
+def test_a_supplier_beside_the_date_is_still_the_supplier():
+    by_type, _ = found(
+        [
+            ("Bellweather Grocers", 50, 40),
+            ("12.05.2024", 400, 40),
+            ("Receipt 268461", 50, 80),
+            ("TOTAL £7.38", 50, 140),
+        ]
+    )
+    assert by_type["supplier_name"].text == "Bellweather Grocers"
+
+
 def test_a_value_right_of_its_label_or_below_it_is_found():
     by_type, _ = found(
         [

@@ -10,7 +10,7 @@ from docdask.errors import UsageError
 from docdask.service.base import DocumentBytes, Request
 
 #: Changes whenever results change; part of every unit's id.
-VERSION = "1.1"
+VERSION = "1.2"
 
 #: What a page adds to the time limit of a call, as a share of the limit for a short document.
 _PAGE_SHARE = 0.5

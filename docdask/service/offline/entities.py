@@ -283,7 +283,7 @@ def _agreeing(candidates: dict[str, list[tuple[float, Entity]]]) -> dict[str, En
 
 
 def _supplier(lines: Sequence[PlacedLine], receiver: Entity | None) -> Entity | None:
-    """Who sent it: a line with a legal form near the top, else the largest writing there that is no heading."""
+    """Who sent it: a line with a legal form near the top, else the largest writing there that is no heading and has no price."""
     top = [
         item
         for item in lines
@@ -300,6 +300,7 @@ def _supplier(lines: Sequence[PlacedLine], receiver: Entity | None) -> Entity | 
         and not labels.is_heading(item.text)
         and item.text[0].isalnum()
         and ":" not in item.text
+        and not _is_priced(item, lines)
     ]
     if legal:
         return entity(legal[0], "supplier_name", 0, len(legal[0].text), 0.7, normalized=legal[0].text)
@@ -307,6 +308,20 @@ def _supplier(lines: Sequence[PlacedLine], receiver: Entity | None) -> Entity | 
         tallest = max(plain[:12], key=lambda item: item.line.box.height)
         return entity(tallest, "supplier_name", 0, len(tallest.text), 0.45, normalized=tallest.text)
     return None
+
+
+def _is_priced(item: PlacedLine, lines: Sequence[PlacedLine]) -> bool:
+    """Whether an amount stands in the same row: then it is something that was bought."""
+    box = item.line.box
+    return any(
+        other is not item
+        and other.page == item.page
+        and abs(other.line.box.middle - box.middle) < 0.5 * box.height
+        and any(
+            amount.end - amount.start > 0.6 * len(other.text) for amount in values.find_amounts(other.text)
+        )
+        for other in lines
+    )
 
 
 def _currency(lines: Sequence[PlacedLine], best: dict[str, Entity]) -> Entity | None:
