@@ -124,8 +124,8 @@ class Agent:
             comm = self._stream()
             if self._governor and self._comm is comm:
                 return
-            before = self._governor
-            if not self.is_worker and not before:
+            self._comm = None  # nothing goes out before the governor has been told what it is about
+            if not self.is_worker and not self._governor:
                 await self._install()
             answer = await self._call(HELLO, name=self.name, version=__version__)
             if not isinstance(answer, dict):
@@ -133,17 +133,31 @@ class Agent:
                 raise ClusterError(MISSING_MESSAGE.format(address=address), MISSING_REMEDY)
             if "error" in answer:
                 raise ClusterError(answer["error"], answer["remedy"])
+            await self._introduce()
             self._governor, self._comm = answer["governor"], comm
-            for name, spec in list(self._specs.items()):
+            self._wants.clear()
+            self._wants.extend(self._waiting)
+            self._probes = [*self._echoes, *(one.id for one in self._waiting.values() if one.at_once)]
+            self._notes = [*self._noting.values(), *(note for note in self._notes if not note.token)]
+            self._soon()
+
+    async def _introduce(self) -> None:
+        """Tell a governor what is in use here; what it rejects ends for those who use it, and for nobody else."""
+        for name, spec in list(self._specs.items()):
+            try:
                 await self.tell(ev.Register(0, name, spec), self._former.get(name, ()), joined=True)
                 for other in self._shared.get(name, set()) - {spec}:
                     await self.tell(ev.Register(0, name, other), joined=True)
-            for run in list(self._runs.values()):
-                await self.tell(run, joined=True)
-            self._wants.clear()
-            self._wants.extend(self._waiting)
-            self._notes = [*self._noting.values(), *(note for note in self._notes if not note.token)]
-            self._soon()
+            except UsageError as error:
+                self._forget(name)
+                self._fail(error, name)
+        for (name, run), opened in list(self._runs.items()):
+            try:
+                await self.tell(opened, joined=True)
+            except (UsageError, StorageError) as error:
+                # Without its ledger and its budget nobody may spend anything for it.
+                await self.tell(ev.CloseRun(0, name, run), joined=True)
+                self._fail(error, name, run)
 
     async def _install(self) -> None:
         """A client that is the first to want a governor brings it; one that saw it vanish does not."""
@@ -193,6 +207,7 @@ class Agent:
             return  # a copy from before the limits were changed must not bring them back
         await self.tell(ev.Register(0, name, spec), former)
         self._specs[name], self._former[name] = spec, former
+        self._lease_ns = min(self._lease_ns or spec.lease_ns, spec.lease_ns)
         if spec.shared:
             self._shared.setdefault(name, set()).add(spec)
 
@@ -229,13 +244,17 @@ class Agent:
             self._specs[name] = event.spec
         elif isinstance(event, ev.OpenRun):
             self._runs[event.semaphore, event.run] = event
+            self._soon()  # from now on it looks whether the governor is still the same
         elif isinstance(event, ev.CloseRun):
             self._runs.pop((event.semaphore, event.run), None)
         elif isinstance(event, ev.Close):
-            self._specs.pop(event.semaphore, None)
-            self._former.pop(event.semaphore, None)
-            self._shared.pop(event.semaphore, None)
-            self._runs = {key: run for key, run in self._runs.items() if key[0] != event.semaphore}
+            self._forget(event.semaphore)
+
+    def _forget(self, semaphore: str) -> None:
+        """Nothing of a semaphore is in use here any more; whoever uses it next registers it anew."""
+        for known in (self._specs, self._former, self._shared):
+            known.pop(semaphore, None)
+        self._runs = {key: run for key, run in self._runs.items() if key[0] != semaphore}
 
     async def ask(self, semaphore: str, what: str, *, most: int = 1000) -> Any:
         """Ask for a view of a semaphore.
@@ -292,7 +311,8 @@ class Agent:
         waiting.future = self.loop.create_future()
         self._waiting[waiting.id] = waiting
         self._wants.append(waiting.id)
-        if timeout_s is not None and timeout_s <= 0:
+        waiting.at_once = timeout_s is not None and timeout_s <= 0
+        if waiting.at_once:
             self._probes.append(waiting.id)
         self._soon()
         timer = None
@@ -426,18 +446,17 @@ class Agent:
                         self._fail(error)
                         return
                     continue
-                except (
-                    UsageError,
-                    StorageError,
-                ) as error:  # the new governor knows a semaphore of ours with other limits
-                    self._fail(error)
-                    continue
                 in_vain = 0
-                self._send({"op": STREAM, "governor": self._governor, "refresh": self._signs()})
+                if self._speaking():
+                    self._send({"op": STREAM, "governor": self._governor, "refresh": self._signs()})
         finally:
             self._beat = None
 
     def _busy(self) -> bool:
+        """Whether a governor that is replaced must be told something without being asked."""
+        return self._speaking() or bool(self._runs)
+
+    def _speaking(self) -> bool:
         return bool(self._waiting or self._held or self._noting)
 
     def _signs(self) -> list[tuple[str, int, list[str]]]:
@@ -452,15 +471,20 @@ class Agent:
         node = self._node()
         return node is None or node.status in _CLOSED
 
-    def _fail(self, error: Exception) -> None:
-        """Nobody is left hanging."""
+    def _fail(self, error: Exception, semaphore: str = "", run: str | None = None) -> None:
+        """Nobody is left hanging: not of a run, of a semaphore, or at all."""
+
+        def concerned(of: str, for_run: str) -> bool:
+            return semaphore in {"", of} and run in {None, for_run}
+
         for note in self._noting.values():
-            if note.done is not None and not note.done.done():
+            if concerned(*note.fact[:2]) and note.done is not None and not note.done.done():
                 note.done.set_exception(error)
-        waiting, self._waiting = self._waiting, {}
-        for one in waiting.values():
-            if not one.future.done():
-                one.future.set_exception(error)
+        for one in list(self._waiting.values()):
+            if concerned(one.semaphore, one.group[2]):
+                del self._waiting[one.id]
+                if not one.future.done():
+                    one.future.set_exception(error)
 
     # -- in ----------------------------------------------------------------------------------------------------------
 
@@ -485,9 +509,7 @@ class Agent:
             self._held[id_] = permit
             waiting.future.set_result(permit)
         for id_, reason, text, remedy in message.get("refusals", ()):
-            waiting = self._waiting.pop(id_, None)
-            if waiting is not None and not waiting.future.done():
-                waiting.future.set_exception(PermitRefused(reason, text, remedy))
+            self._refused(id_, reason, text, remedy)
         for token, failed in message.get("noted", ()):
             note = self._noting.get(token)
             if note is not None and note.done is not None and not note.done.done():
@@ -496,12 +518,23 @@ class Agent:
             revoked = self._held.pop(id_, None)
             if revoked is not None:
                 revoked.revoked = True
+            else:
+                self._refused(id_, "lapsed", "the grant of a permit was lost on its way", "ask again")
         for id_ in message.get("probes", ()):
             waiting, echo = self._waiting.get(id_), self._echoes.get(id_)
             if waiting is not None:
                 self._give_up(waiting)
             elif echo is not None and not echo.done():
                 echo.set_result(None)
+
+    def _refused(self, id_: str, reason: str, text: str, remedy: str) -> None:
+        waiting = self._waiting.pop(id_, None)
+        if waiting is None:
+            return
+        if reason == "unknown-semaphore":
+            self._forget(waiting.semaphore)  # somebody has closed it
+        if not waiting.future.done():
+            waiting.future.set_exception(PermitRefused(reason, text, remedy))
 
 
 def _closed_states() -> frozenset[Any]:

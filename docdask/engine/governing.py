@@ -82,7 +82,9 @@ class GovernorShell:
         self._appended: ins.Append | None = None  # the last one
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._outbox: dict[str, dict[str, list[Any]]] = {}
+        self._leaving: set[str] = set()  # permits whose grants wait for their records
         self._ready = asyncio.Event()
+        self._broken: dict[str, str] = {}  # why it could not start, for whoever asks
         self._do: dict[type[Any], Callable[[Any], None]] = {
             ins.Grant: self._grant,
             ins.Refuse: self._refuse,
@@ -101,10 +103,16 @@ class GovernorShell:
         StorageError
             If it can't be read or written.
         """
-        if ledger:
-            opened, _ = await self.ledgers.open(ledger, self._since_utc_ns(_RECENT_NS), own=True)
-            self._number(opened)
-        self._ready.set()
+        try:
+            if ledger:
+                opened, _ = await self.ledgers.open(ledger, self._since_utc_ns(_RECENT_NS), own=True)
+                self._number(opened)
+        except BaseException as error:
+            remedy = getattr(error, "remedy", "") or "see the scheduler's log"
+            self._broken = {"error": f"the governor could not start: {sentence(error)}", "remedy": remedy}
+            raise
+        finally:
+            self._ready.set()  # nobody is left waiting for it
 
     async def close(self) -> None:
         """Stop timers, write what is left."""
@@ -135,6 +143,8 @@ class GovernorShell:
     async def hello(self, name: str, version: str) -> dict[str, Any]:
         """Shake hands. A worker of another version is told so, and stays what it was."""
         await self._ready.wait()
+        if self._broken:
+            return dict(self._broken)
         if version != __version__:
             return {
                 "error": f"docdask {version} at {name} meets docdask {__version__} on the scheduler",
@@ -327,7 +337,8 @@ class GovernorShell:
         for semaphore, fence, held in message.get("refresh", ()):
             self.handle(ev.Refresh(now_ns, name, semaphore, fence, tuple(held)))
         for probe in message.get("probes", ()):
-            self._put(name, "probes", probe)
+            if probe not in self._leaving:  # what is free and on its way to the disk is an answer, too
+                self._put(name, "probes", probe)
 
     def _note(self, name: str, token: str, note: ev.Note) -> None:
         """Put a fact about a unit into its ledger; whoever gave a token hears when it is durable."""
@@ -349,11 +360,13 @@ class GovernorShell:
 
     def _grant(self, grant: ins.Grant) -> None:
         if grant.sequence:
+            self._leaving.add(grant.permit)
             self.ledgers.when_durable(grant.ledger, grant.sequence, partial(self._leave, grant))
         else:
             self._leave(grant, "")
 
     def _leave(self, grant: ins.Grant, failed: str) -> None:
+        self._leaving.discard(grant.permit)
         if failed:
             return  # the governor takes it back
         if self._usage is not None:

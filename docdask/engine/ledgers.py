@@ -220,8 +220,8 @@ class Ledgers:
         """Call ``done`` when a record of the ledger is on the disk (at once, if it is), or can't be written."""
         ledger = self._ledgers.get(name)
         if ledger is None:
-            return  # there is none: whoever needs it is refused
-        if sequence <= ledger.durable:
+            done("there is none")
+        elif sequence <= ledger.durable:
             done("")
         else:
             heapq.heappush(ledger.held, (sequence, next(self._count), done))

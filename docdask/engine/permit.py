@@ -32,6 +32,8 @@ class Waiting:
     group: tuple[Any, ...]
     """Semaphore, lane, run, kind, endpoints and locations: those who agree in all are asked for together."""
     future: asyncio.Future[Any] = field(init=False)
+    at_once: bool = field(default=False, init=False)
+    """Whether it is wanted only if it is free."""
 
     @property
     def id(self) -> str:

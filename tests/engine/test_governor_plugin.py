@@ -18,7 +18,9 @@ from docdask.core.spec import BudgetSpec, EndpointSpec, SemaphoreSpec
 from docdask.engine import agent as agent_module
 from docdask.engine import ledgers
 from docdask.engine.binding import agent_of
-from docdask.engine.protocol import PLUGIN, STREAM
+from docdask.engine.clock import Clock
+from docdask.engine.governing import GovernorShell
+from docdask.engine.protocol import ASK, PLUGIN, STREAM
 from docdask.errors import ClusterError, PermitRefused, StorageError, UsageError
 from docdask.sim.eventlog import replay
 from docdask.store.ledger import LocalWriter, read_ledger, totals
@@ -615,3 +617,191 @@ def test_an_old_copy_is_known_when_the_changed_one_registers_first():
             await QuotaSemaphore(name="s", spec=spec(requests=30)).register()
 
     restarted(body)
+
+
+async def replaced(made, client, **known):
+    """Another governor on the same scheduler, as after a restart: what the client is told of it are ``known`` semaphores' limits."""
+    await made.scheduler.extensions[PLUGIN].close()
+    shell = made.scheduler.extensions[PLUGIN] = GovernorShell(made.scheduler, Clock())
+    await shell.open("")
+    (worker,) = made.workers.values()
+    held = [QuotaSemaphore(name=name, spec=limits, client=worker) for name, limits in known.items()]
+    permits = [await semaphore.acquire() for semaphore in held]
+    agent_of(client)._comm = None
+    return permits
+
+
+def test_nobody_is_granted_anything_by_a_new_governor_before_it_knows_the_run(monkeypatch):
+    async def body(made, client):
+        semaphore, agent, came = QuotaSemaphore(name="s", spec=spec()), agent_of(client), []
+        await semaphore.open_run("june", budget=BudgetSpec(pages=3))
+        await replaced(made, client)
+
+        async def told(event, *more, real=agent.tell, **options):
+            if isinstance(event, ev.OpenRun):
+                came.append(asyncio.ensure_future(semaphore.acquire(run="june", pages=5)))
+                for _ in range(5):
+                    await agent._call(ASK, semaphore="s", what="view")
+            await real(event, *more, **options)
+
+        monkeypatch.setattr(agent, "tell", told)
+        await semaphore.register()
+        with pytest.raises(PermitRefused, match="budget of the run 'june', of which 3 pages"):
+            await came[0]
+
+    cluster(body)
+
+
+def test_who_only_opened_a_run_opens_it_again_with_the_next_governor(monkeypatch):
+    monkeypatch.setattr(agent_module, "_TICK_S", 0.01)
+
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec())
+        await semaphore.open_run("june", calls=7)
+        await replaced(made, client)
+        pools = made.scheduler.extensions[PLUGIN].governor.pools
+
+        async def known():
+            return "s" in pools and pools["s"].runs["june"].calls == 7
+
+        await until(known)
+
+    cluster(body)
+
+
+def test_what_a_new_governor_rejects_ends_for_those_who_use_it_alone():
+    async def body(made, client):
+        narrow = spec(in_flight=1)
+        one, two = (QuotaSemaphore(name=name, spec=narrow) for name in ("one", "two"))
+        held = [await semaphore.acquire() for semaphore in (one, two)]
+        waiters = [asyncio.ensure_future(semaphore.acquire()) for semaphore in (one, two)]
+        await until(lambda: waiting(two, 1))
+        permits = await replaced(made, client, one=spec(in_flight=2), two=narrow)
+        await two.register()
+        with pytest.raises(UsageError, match="'one' is registered with"):
+            await waiters[0]
+        await until(lambda: waiting(two, 1))
+        assert not waiters[1].done()
+        permits[1].report()
+        assert await waiters[1]
+        with pytest.raises(UsageError, match="'one' is registered with"):
+            await one.acquire()
+        assert len(held) == 2
+
+    cluster(body)
+
+
+def test_a_run_whose_ledger_can_not_be_read_again_is_closed_not_free(tmp_path):
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec())
+        await semaphore.open_run("june", budget=BudgetSpec(pages=3), ledger=str(tmp_path / "run"))
+        await spend(semaphore, "june", 1)
+        await made.scheduler.extensions[PLUGIN].close()
+        (tmp_path / "run").rename(tmp_path / "moved")
+        (tmp_path / "run").write_text("no folder")
+        await replaced(made, client)
+        with pytest.raises(PermitRefused, match="run 'june' has ended"):
+            await semaphore.acquire(run="june")
+        await spend(semaphore, "", 1)
+
+    cluster(body)
+
+
+def test_who_wants_a_permit_only_if_it_is_free_waits_for_no_new_governor():
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(in_flight=1))
+        await semaphore.register()
+        made.scheduler.stream_handlers[STREAM] = lambda **_: None  # the old one dies before it has answered
+        wanted = asyncio.ensure_future(semaphore.acquire(timeout=0))
+        asked = asyncio.ensure_future(semaphore.view())
+
+        async def asking():
+            return agent_of(client)._waiting and agent_of(client)._echoes
+
+        await until(asking)
+        await replaced(made, client, s=spec(in_flight=1))
+        await semaphore.register()
+        assert await wanted is None
+        assert (await asked).held == 1
+
+    cluster(body)
+
+
+def test_a_free_permit_whose_intent_is_on_its_way_to_the_disk_is_free(tmp_path):
+    async def body(made, client):
+        semaphore = QuotaSemaphore(name="s", spec=spec(ledger=True, in_flight=1))
+        assert await semaphore.acquire(timeout=0)
+        assert await semaphore.acquire(timeout=0) is None
+
+    cluster(body, ledger=str(tmp_path))
+
+
+def test_a_governor_that_can_not_start_is_told_and_another_may(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+
+    def call(semaphore):
+        with semaphore:
+            return "called"
+
+    async def body(made, client):
+        with pytest.raises(StorageError, match="is a file, not a folder"):
+            await client.register_plugin(GovernorPlugin(str(tmp_path / "file")))
+        semaphore = QuotaSemaphore(name="s", spec=spec())
+        with pytest.raises(ClusterError, match=r"could not start.*is a file, not a folder"):
+            await client.submit(call, semaphore, pure=False)
+        await client.register_plugin(GovernorPlugin())
+        assert await client.submit(call, semaphore, pure=False) == "called"
+
+    cluster(body, ledger=None)
+
+
+def test_a_fact_that_no_ledger_takes_is_an_error():
+    async def body(made, client):
+        with pytest.raises(StorageError, match="operation of unit invoice is not in the ledger"):
+            await QuotaSemaphore(name="s", spec=spec(ledger=True)).note(
+                "june", "invoice", 1, "operation", code="operations/7"
+            )
+
+    cluster(body)
+
+
+def test_a_semaphore_that_was_closed_by_somebody_else_can_be_registered_anew():
+    async def body(made, client):
+        (worker,) = made.workers.values()
+        here, there = (QuotaSemaphore(name="s", spec=spec(in_flight=1), client=c) for c in (client, worker))
+        await there.register()
+        await here.close()
+        with pytest.raises(PermitRefused, match="register it first"):
+            await there.acquire()
+        await there.register()
+        assert await there.acquire()
+
+    cluster(body)
+
+
+def test_a_short_lease_is_kept_by_who_waits():
+    async def body(made, client):
+        short = SemaphoreSpec((EndpointSpec("us", in_flight=1),), adaptive=False, lease_ns=SECOND // 4)
+        (worker,) = made.workers.values()
+        holder, waiter = (QuotaSemaphore(name="s", spec=short, client=c) for c in (worker, client))
+        held = await holder.acquire()
+        waits = asyncio.ensure_future(waiter.acquire())
+        shell, signs = made.scheduler.extensions[PLUGIN], []
+
+        def handle(event, real=shell.governor.handle):
+            if isinstance(event, ev.Refresh) and event.worker == client.id:
+                signs.append(event.at_ns)
+            return real(event)
+
+        shell.governor.handle = handle
+
+        async def twice_its_length():
+            return len(signs) > 1 and signs[-1] - signs[0] > SECOND // 2
+
+        await until(twice_its_length)
+        assert not waits.done()
+        assert not held.revoked
+        held.report()
+        assert await waits
+
+    cluster(body)
