@@ -162,8 +162,9 @@ def run(
     budget
         Most that may be spent: dollars, or ``"5000 pages"``. None: the price of the accepted plan, to the page.
     accept
-        Whether a paid plan is done: True, or called with the plan. None: a :class:`Plan` that was passed, a budget and
-        an emulator are as good as a word; else the price is told and nothing is called.
+        Whether a paid plan is done: True, or called with the plan, whose ``summary["offer"]`` has what would be accepted. None:
+        a :class:`Plan` that was passed, a budget and an emulator are as good as a word; else the price is told and nothing is
+        called.
     on_plan
         Called with the plan before anything is recognised.
     progress
@@ -191,6 +192,7 @@ def run(
     given = making.taken(setting)
     way = making.Where(settings_module.load(**setting), cluster, client, tuple(passwords), storage_options)
     made_with = making.Making(engine, dict(options or {}), given, tokens)
+    making.amount(budget)
     url = what.url if isinstance(what, Plan) else making.as_run(what, to)
     if url is not None and (seed or sample is not None):
         raise UsageError(
@@ -214,6 +216,11 @@ def run(
             on_plan(plan_)
     if going_on is None:
         making.accepted(url, budget, True if isinstance(what, Plan) and accept is None else accept)
+    elif budget is not None:
+        raise UsageError(
+            f"{url} is being worked on, with the budget that was accepted",
+            f"end it first: docdask status {url} --stop, then give the same command",
+        )
     handle = going_on or making.launch(url, way)
     if not wait:
         handle.begun()

@@ -308,14 +308,18 @@ def plan(sources: tuple[str, ...], to: str, as_json: bool, option: tuple[str, ..
     _answer({"run": found.url, **found.summary}, f"{found}\n\nnext: docdask run {to}", as_json=as_json)
 
 
-def _ask(plan_: Plan) -> bool | None:
-    """Ask whether a paid plan is to be done, where somebody can answer."""
+def _ask(plan_: Plan, *, yes: bool) -> bool | None:
+    """Ask whether a paid plan is to be done, where somebody can answer and has not yet."""
+    offer = plan_.summary["offer"]
+    price = f"${offer['price_usd']:,.2f} for {offer['price_pages']:,} pages"
+    if not offer["covers"]:
+        _say(f"the budget does not cover {price}: what it does not reach stays pending")
+    if yes:
+        return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    summary = plan_.summary
-    return click.confirm(
-        f"{summary['billing']}. Go on for up to ${summary['cost_usd']:,.2f}?", default=False, err=True
-    )
+    most = f"{offer['pages']:,} pages" if offer["usd"] is None else f"${offer['usd']:,.2f}"
+    return click.confirm(f"{plan_.summary['billing']}. Go on for up to {most}?", default=False, err=True)
 
 
 @cli.command()
@@ -358,7 +362,7 @@ def run(
         options=_options(option),
         wait=not detach,
         budget=budget,
-        accept=True if yes else _ask,
+        accept=functools.partial(_ask, yes=yes),
         on_plan=lambda p: _say(f"{p}\n"),
         priority=priority,
         **ours,

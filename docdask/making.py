@@ -203,6 +203,20 @@ def _differences_of_service(run: RunDirectory, own: bool, making: Making) -> lis
     )
 
 
+def amount(budget: str | float | None) -> None:
+    """Refuse a budget that is no amount before anything is looked at.
+
+    Raises
+    ------
+    UsageError
+        If so.
+    """
+    if budget is not None:
+        from docdask.engine import configuring
+
+        configuring.budget(budget)
+
+
 def accepted(
     url: str, budget: str | float | None, accept: Callable[[Plan], bool | None] | bool | None
 ) -> None:
@@ -212,8 +226,10 @@ def accepted(
     ------
     NotAccepted
         If nobody has.
+    UsageError
+        If the budget is none.
     """
-    from docdask.engine import configuring, paying
+    from docdask.engine import accepting
     from docdask.monitor.views import Plan
     from docdask.store import paidrun
     from docdask.store.run import RunDirectory
@@ -223,21 +239,21 @@ def accepted(
     generations = run_.generations()
     if configuration is None or not generations:
         return
-    limit = configuring.budget(budget)
-    price = paying.price(run_)
-    if limit is None and paying.covered(run_, price):
+    offer = accepting.offer(run_, budget)
+    if offer is None:
         return
-    plan_ = Plan(run_.url, run_.plan_summary(generations[-1]))
+    price = offer.price
+    plan_ = Plan(run_.url, {**run_.plan_summary(generations[-1]), "offer": offer.to_json()})
     if callable(accept):
         accept = accept(plan_)
     if accept is None:
-        accept = configuration.emulated or limit is not None
+        accept = configuration.emulated or budget is not None
     if not accept:
         raise NotAccepted(
             f"{run_.url} costs up to ${(price.micros or 0) / 1e6:,.2f} for {price.pages:,} pages ({configuration.billing})",
             "say yes with --yes, set another limit with --budget, or leave it",
         )
-    paidrun.accept(run_, limit or price)
+    paidrun.accept(run_, offer.most)
 
 
 def _pick(found: Sequence[Source], sample: int, seed: int) -> list[Source]:

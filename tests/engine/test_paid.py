@@ -13,7 +13,7 @@ import docdask
 from docdask.core.server import ServerSettings
 from docdask.engine import packcheck, paid, paying
 from docdask.engine.desk import Desk
-from docdask.errors import EngineError, NotAccepted, PermitRefused
+from docdask.errors import EngineError, NotAccepted, PermitRefused, UsageError
 from docdask.service.emulator import EmulatorConfig
 from docdask.service.errors import make
 from docdask.store import paidrun
@@ -248,6 +248,42 @@ def test_a_budget_is_never_exceeded_by_a_page_and_the_rest_can_be_bought_later(p
     done = docdask.run("run", cluster="none", budget="100 pages").summary()
     assert done["pending"] == 0
     assert books(emulator)[0] == 39
+
+
+def test_what_is_asked_is_what_is_kept(pile):
+    """Also what may follow: documents that are read badly offline cost more than the plan."""
+    asked = []
+
+    def accept(plan):
+        asked.append(plan.summary["offer"])
+        return False
+
+    with pytest.raises(NotAccepted):
+        run(pile, processor="form", escalate_below=0.9, accept=accept)
+    with pytest.raises(NotAccepted):
+        docdask.run("run", cluster="none", budget=0.5, accept=accept)
+    price, short = asked
+    assert price == {
+        "pages": 39, "usd": pytest.approx(39 * 0.03), "price_pages": 39, "price_usd": pytest.approx(39 * 0.03), "covers": True,
+    }  # fmt: skip
+    assert (short["pages"], short["usd"], short["price_pages"], short["covers"]) == (None, 0.5, 39, False)
+    assert paidrun.budget(RunDirectory.open("run")) is None
+
+
+def test_a_budget_below_what_was_spent_is_none(pile, emulator):
+    run(pile, processor="form")
+    with pytest.raises(UsageError, match=r"--budget 1 is below the \$1\.17 that .*run has spent already"):
+        docdask.run("run", cluster="none", budget=1)
+    with pytest.raises(UsageError, match="'10 pages' is below the 39 pages"):
+        docdask.run("run", cluster="none", budget="10 pages")
+    assert docdask.run("run", cluster="none", budget=2).summary()["stored"] == 21
+
+
+def test_a_budget_that_is_no_amount_is_refused_before_anything_is_looked_at(pile):
+    for budget in ("nan", "-5", "five"):
+        with pytest.raises(UsageError, match="is no amount"):
+            run(pile, budget=budget)
+    assert not Path("run").exists()
 
 
 def test_real_money_needs_a_word(pile, monkeypatch):
