@@ -5,7 +5,8 @@ Rules:
 1. Where the quota of requests decides, requests are full: a larger one lets more pages through.
 2. Where it does not, a long request only takes longer than short ones side by side. Then small documents share requests
    no longer than the run's longest, which is waited for in any case, and so many of them that all go at once.
-3. Of all lengths with which the run ends as early, give or take what nobody would notice, it is the largest: what is not
+3. What would not halve the requests is not worth joining files for.
+4. Of all lengths with which the run ends as early, give or take what nobody would notice, it is the largest: what is not
    sent is left of the quota for others.
 """
 
@@ -95,4 +96,6 @@ def pages_of_pack(
         ends_s[most] = online_s(Traffic(room, calls), latency)
     earliest_s = min(ends_s.values())
     early_s = earliest_s + max(_AS_EARLY * earliest_s, _AS_EARLY_S)
-    return max(most for most, end_s in ends_s.items() if end_s <= early_s)
+    longest = max(most for most, end_s in ends_s.items() if end_s <= early_s)
+    shared, alone = (calls_of(documents, sender, packed=True, pages_most=n).total() for n in (longest, 1))
+    return longest if 2 * shared <= alone or ends_s[1] > early_s else 1

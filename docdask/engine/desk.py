@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Literal
 
 from docdask.core.routes import Configuration, Processor
-from docdask.engine import quota
+from docdask.engine import payload, quota
 from docdask.engine import units as one
 from docdask.engine.facts import Maker, Record
 from docdask.engine.job import Job, Tally, Tell, Unit
@@ -25,6 +25,7 @@ from docdask.errors import ClusterError, DocumentError, EngineError, to_json
 from docdask.model import Facts, document_id
 from docdask.service.documentai import DocumentAI
 from docdask.service.errors import ServiceError
+from docdask.store.run import RunDirectory
 
 #: Bytes of requests that are prepared or in flight in one process; a request waits with its bytes in hand, so that its
 #: call can be made the moment its permit comes.
@@ -190,12 +191,28 @@ class Desk:
 
 
 def make_ready(job: Job) -> None:
-    """Make what the first call would have to make: the client and all that it imports takes a second, once a process."""
-    assert job.configuration is not None
+    """Make what the first call would have to make: client, permits, children of the sandbox; a second, once a process."""
     _client(_key(job), job.emulator_host)
     _ = quota.semaphore_of(job).agent
-    run_of(job.url)
     calls_loop()
+    if opens_files(run_of(job.url)):
+        payload.start_children(job.limits)
+
+
+def opens_files(run: RunDirectory) -> bool:
+    """Whether files are joined or cut before they are sent."""
+    import pyarrow.compute as pc
+
+    def opened(rows: Any) -> bool:
+        online = rows.filter(pc.equal(rows["lane"], "online"))
+        cut = pc.any(pc.greater(pc.list_value_length(online["ranges"]), 0)).as_py()
+        return bool(cut or online["pack"].null_count < len(online))
+
+    return any(
+        opened(rows)
+        for generation in run.generations()
+        for rows in run.plan_batches(generation, ["lane", "pack", "ranges"])
+    )
 
 
 def _key(job: Job) -> str:

@@ -230,6 +230,7 @@ class Driver:
 
     def _work_off(self, pool: Pool, done: set[int]) -> None:
         progress = self.status.progress
+        self._wait_until_ready()
 
         def submit(branch: Branch, tries: int) -> Any:
             calls = self.call_worker.resource if self.call_worker else "call"
@@ -252,7 +253,6 @@ class Driver:
             requests_most=int(1.5 * self.engine.in_flight) if self.calls else 0,
         )
         with _progress_events(pool, self.job.session, progress):
-            self._wait_until_ready()
             self.status.begin()
             for branch, tally in pool.window(
                 Feed(self._opened(supply), submit, inline, supply.width, self._idle)
@@ -261,7 +261,9 @@ class Driver:
                 self._ended(branch, tally)
 
     def _wait_until_ready(self) -> None:
-        """Wait until the call worker has made what its first call needs; meanwhile the driver looked at processors."""
+        """Wait until the call worker is there with what its first call needs: it started while processors were looked at."""
+        if self.call_worker:
+            self.call_worker.wait()
         while self.call_worker and not self.stop.is_set() and not self.call_worker.prepared(_WAIT_S):
             self._idle()
 
@@ -303,7 +305,6 @@ class Driver:
             return
         self.call_worker = CallWorker(pool, self.job.session, self.settings.state_folder / "cluster.log")
         try:
-            self.call_worker.wait()
             if self.job.configuration is not None:
                 self.call_worker.prepare(desk.make_ready, self.job)
             yield

@@ -2,12 +2,15 @@
 
 Rules: files are read when the request's turn has come, and checked against what was planned; PDFs are opened in the
 sandbox only; a document that can't be read is told with its reason, one that can't be joined goes alone, and the others of
-their pack go on without them.
+their pack go on without them. No more children of the sandbox work at a time than there are cores.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,9 @@ from docdask.intake.limits import Limits
 from docdask.model import PageRange
 
 _PDF = "application/pdf"
+#: Children at work: each holds a core, and its first call takes half a second of imports.
+CHILDREN = max(2, os.cpu_count() or 1)
+_child = threading.BoundedSemaphore(CHILDREN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,8 @@ def _single(
     selectable = selects and pages.selects(span, unit.document_pages, limits, processor.imageless)
     if mime_type != _PDF:
         return Payload((unit,), content, mime_type, selector=span)
-    cut = joining.cut(content, span, limits=Limits(**job.limits))
+    with _child:
+        cut = joining.cut(content, span, limits=Limits(**job.limits))
     if selectable and len(cut) >= len(content):
         return Payload((unit,), content, mime_type, selector=span)
     return Payload((unit,), cut, mime_type, first_page=span.first)
@@ -116,7 +123,10 @@ def _joined(
     units = tuple(unit for unit, _, _ in read)
     apart = Payload((), b"", "", refused=tuple(refused), alone=units)
     try:
-        content, facts = joining.join([(data, kind) for _, data, kind in read], limits=Limits(**job.limits))
+        with _child:
+            content, facts = joining.join(
+                [(data, kind) for _, data, kind in read], limits=Limits(**job.limits)
+            )
     except (
         DocumentError
     ):  # too slow or too large together; one of them may be to blame, and nobody knows which
@@ -149,11 +159,22 @@ def documents(payload: Payload, answer: bytes, limits: dict[str, Any]) -> dict[s
         If the answer does not have the pages that were sent (``bad-answer``).
     """
     if payload.pack is not None:
-        found: dict[str, bytes] = sandbox.call(
-            "docdask.service.answers:unpacked", answer, payload.pack.to_json(), **limits
-        )
+        with _child:
+            found: dict[str, bytes] = sandbox.call(
+                "docdask.service.answers:unpacked", answer, payload.pack.to_json(), **limits
+            )
         return found
     (unit,) = payload.units
     if payload.first_page > 1:
-        answer = sandbox.call("docdask.service.answers:renumbered", answer, payload.first_page, **limits)
+        with _child:
+            answer = sandbox.call("docdask.service.answers:renumbered", answer, payload.first_page, **limits)
     return {unit.unit_id: answer}
+
+
+def start_children(limits: dict[str, Any]) -> None:
+    """Start the children that will join, cut and take apart, and have them import what they need. Blocks."""
+    with ThreadPoolExecutor(CHILDREN) as pool:
+        for started in [
+            pool.submit(sandbox.call, "docdask.service.answers:ready", **limits) for _ in range(CHILDREN)
+        ]:
+            started.result()

@@ -13,7 +13,7 @@ from docdask.core import unpacking
 from docdask.core.merge import MergeError
 from docdask.core.unpacking import PackMap
 from docdask.errors import DocumentError
-from docdask.service.message import parse
+from docdask.service.message import document_class, parse
 
 
 def unpacked(answer: bytes, pack: Mapping[str, Any]) -> dict[str, bytes]:
@@ -44,6 +44,13 @@ def renumbered(answer: bytes, first_page: int) -> bytes:
     except MergeError as error:
         raise _bad(error) from error
     return bytes(document.SerializeToString(deterministic=True))
+
+
+def ready() -> None:
+    """Import what files are joined and answers taken apart with: half a second, before anybody waits for it."""
+    import pikepdf  # noqa: F401 - the first to be joined or cut would wait for it
+
+    document_class()
 
 
 def _bad(error: MergeError) -> DocumentError:

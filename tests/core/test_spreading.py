@@ -53,6 +53,13 @@ def test_so_many_share_a_request_that_all_go_at_once():
     assert most < WHOLE
 
 
+def test_files_are_not_joined_for_less_than_half_of_the_requests():
+    for count in (2, 13, 14, 20):
+        most = pages_of_pack({1: count}, sender(), room(), GOOGLE)
+        assert most == 1 or 2 * calls({1: count}, most).total() <= count
+    assert pages_of_pack({1: 13}, sender(), room(), GOOGLE) == 1
+
+
 def test_what_else_goes_to_the_quota_counts():
     alone = pages_of_pack({1: 100}, sender(), room(), GOOGLE)
     beside = pages_of_pack({1: 100}, sender(), room(), GOOGLE, {1: 100})

@@ -69,7 +69,7 @@ class CallWorker:
             self._pool.look()
 
     def prepare(self, function: Callable[..., Any], *args: Any) -> None:
-        """Let it begin to do beforehand what its first task would have to do."""
+        """Let it do what its first task would have to do, as soon as it has joined."""
         self._preparing = self._pool.client.submit(function, *args, resources={self.resource: 1}, pure=False)
 
     def prepared(self, timeout_s: float) -> bool:
