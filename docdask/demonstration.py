@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +54,9 @@ class Demo:
                 f"report     {self.report}",
                 f"           {self.report_html}",
                 "",
-                f'next: python -c "import docdask; print(docdask.open({str(self.run)!r}).invoices)"',
+                "next, with documents of your own:",
+                f"  {_command()} plan FOLDER --to runs/first",
+                f"  {_command()} run runs/first",
             ]
         )
 
@@ -81,12 +85,18 @@ def demo(
         documents=documents,
         run=run,
         tables=run / "tables",
-        charts=written["charts"],
-        report=written["pdf"],
-        report_html=written["html"],
+        charts=run / written["charts"].name,
+        report=run / written["pdf"].name,
+        report_html=run / written["html"].name,
         summary=result.summary(),
         comparison=compare(documents, result.frame),
     )
+
+
+def _command() -> str:
+    """What a person types for ``docdask`` here: its path where it was started by one, as from a folder that is not searched."""
+    started = sys.argv[0]
+    return started if Path(started).name == "docdask" and not shutil.which("docdask") else "docdask"
 
 
 def _comparison(frame: pd.DataFrame) -> str:
@@ -103,5 +113,7 @@ def _comparison(frame: pd.DataFrame) -> str:
         )
         shown = [f"{right} of {all_}" if all_ else "" for right, all_ in counts]
         accuracy = f"{100 * (1 - rate):.1f} %" if rate >= 0 else ""
-        lines.append(f"{row['name'][:33]:34}{accuracy:>12}{shown[0]:>10}{shown[1]:>10}{shown[2]:>12}")
-    return "\n".join(lines)
+        lines.append(
+            f"{row['name'][:33]:34}{accuracy:>12}{shown[0]:>10}{shown[1]:>10}{shown[2]:>12}".rstrip()
+        )
+    return "\n".join([*lines, "characters: in reading order; empty: there are none in it (docs/samples.md)"])

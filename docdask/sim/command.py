@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--quota-share", type=float, default=1.0, show_default=True, help="Part of the quotas to use.")
 @click.option("--region", "regions", multiple=True, help="us, eu, …; may be repeated. Default: us.")
-@click.option("--processor", default="OCR_PROCESSOR", show_default=True, help="Processor type.")
+@click.option("--processor", default="ocr", show_default=True, help="Processor type: ocr, form, invoice …")
 @click.option("--workers", type=int, default=8, show_default=True)
 @click.option("--lane", default="normal", show_default=True, help="interactive, normal or bulk.")
 @click.option("--start", default="00:00", show_default=True, help="Time of day at which the run begins.")
@@ -132,6 +132,7 @@ def make_scenario(
     RunError
         If RUN can't be read.
     """
+    from docdask.configuration.types import require_type
     from docdask.sim import workload
     from docdask.sim.scenario import Load, Scenario
     from docdask.sim.times import clock_s
@@ -150,7 +151,7 @@ def make_scenario(
         pages=pages_quota,
         user_requests=user_quota,
         quota_share=quota_share,
-        processor_type=processor,
+        processor_type=require_type(processor, "--processor"),
         workers=workers,
         incidents=tuple(incidents(fails, faults, losses, clock_s(start))),
         window=window,

@@ -40,6 +40,17 @@ def run(tmp_path):
     return made.url
 
 
+@pytest.mark.parametrize("name", ["invoice", "INVOICE_PROCESSOR"])
+def test_a_processor_type_has_the_same_names_as_everywhere(name):
+    told = json.loads(call(simulate_command, "--documents", 30, "--processor", name, "--json"))
+    assert told["cost_usd"] == pytest.approx(3.0)  # ten cents for up to ten pages
+
+
+def test_a_processor_type_that_nobody_knows_is_named():
+    with pytest.raises(UsageError, match="invoce"):
+        call(simulate_command, "--processor", "invoce")
+
+
 def test_a_region_fails_at_noon_and_the_files_tell_it(tmp_path):
     told = json.loads(
         call(
