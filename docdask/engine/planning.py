@@ -135,7 +135,7 @@ def append(
     before = _planned(run)
     chosen = routed.way >= 0
     if only is not None:
-        chosen &= np.asarray(pc.is_in(catalog["document_id"], pa_strings(only)))
+        chosen &= np.asarray(pc.is_in(catalog["document_id"], _strings(only)))
     twins = duplicates(_twins(catalog, routed, chosen), before)
     rows = _new(catalog, chosen, twins, before)
     known = {
@@ -171,7 +171,7 @@ def escalate(
     if not badly_read:
         return 0
     catalog = _compact(run, _NEEDED, configuration)
-    rows = np.flatnonzero(np.asarray(pc.is_in(catalog["document_id"], pa_strings(badly_read))))
+    rows = np.flatnonzero(np.asarray(pc.is_in(catalog["document_id"], _strings(badly_read))))
     names = [badly_read[identity] for identity in catalog["document_id"].take(pa.array(rows)).to_pylist()]
     ways = {name: routing.paid(route, configuration) for name, route in thresholds.items()}
     listed = list(ways)
@@ -197,15 +197,14 @@ def copies(
     catalog = _compact(run, DECIDING, configuration)
     routed = routing.assign(catalog, engine, configuration)
     twins = _twins(catalog, routed, routed.way >= 0)
-    identities = pa_strings(row["document_id"] for row in twins)
+    identities = _strings(row["document_id"] for row in twins)
     before: dict[str, None] = {}
     for generation in run.generations():
         for batch in run.plan_batches(generation, ["document_id"]):
             found = batch.filter(pc.is_in(batch["document_id"], identities))
             before.update(dict.fromkeys(found["document_id"].to_pylist()))
     same = {d: o for d, o in duplicates(twins, before).items() if d not in before}
-    rows = run.catalog([*_NEEDED])
-    copied = rows.filter(pc.is_in(rows["document_id"], pa_strings(same)))
+    copied = run.catalog(_NEEDED, of=same)
     return [{**row, "duplicate_of": same[row["document_id"]]} for row in copied.to_pylist()]
 
 
@@ -228,7 +227,7 @@ def set_aside(
     if configuration is None:
         # As a rule there are few: look before reading all of it.
         small = run.catalog(["state", "mime_type"])
-        taken = pc.is_in(small["mime_type"], pa_strings(engine.mime_types))
+        taken = pc.is_in(small["mime_type"], _strings(engine.mime_types))
         if pc.all(pc.and_(pc.equal(small["state"], "ready"), taken), min_count=0).as_py():
             return []
     # Who drives a run of a million documents asks this too: not a column more than decides.
@@ -239,10 +238,8 @@ def set_aside(
     if not len(aside):
         return []
     refused = routing.by_document(catalog, routed)
-    rows = run.catalog([*_NEEDED, "inspected_at"])
-    found = rows.filter(
-        pc.is_in(rows["document_id"], catalog["document_id"].take(pa.array(aside)).combine_chunks())
-    )
+    ids = catalog["document_id"].take(pa.array(aside)).to_pylist()
+    found = run.catalog([*_NEEDED, "inspected_at"], of=ids)
     return [_aside(row, refused) for row in found.to_pylist()]
 
 
@@ -259,29 +256,29 @@ def _aside(row: dict[str, Any], refused: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def pa_strings(values: Iterable[str]) -> Any:
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _strings(values: Iterable[str]) -> Any:
     """Arrow array of strings."""
     return pa.array(sorted(values), pa.string())
 
 
-# -- parts -------------------------------------------------------------------------------------------------------------
-
-
 def _compact(run: RunDirectory, columns: list[str], configuration: Configuration | None) -> pa.Table:
-    """The catalog with each column in one chunk, which makes taking rows many times faster."""
-    wanted = [*columns, "unit", "widths", "heights"] if _images_are_sent(run, configuration) else columns
-    table = run.catalog(wanted)
+    """The catalog with each column in one chunk, which makes taking rows many times faster.
+
+    Sizes of pages are read only where images may be sent: of a million PDFs they would be most of the catalog.
+    """
+    table = run.catalog(columns)
+    images = pc.any(pc.starts_with(table["mime_type"], "image/"), min_count=0).as_py()
+    if images and configuration is not None:
+        sizes = run.catalog(["unit", "widths", "heights"])
+        for name in ("unit", "widths", "heights"):
+            table = table.append_column(name, sizes[name])
     for place, name in enumerate(table.column_names):
         # One after another: all at once would have the catalog in memory twice.
         table = table.set_column(place, name, table[name].combine_chunks())
     return table
-
-
-def _images_are_sent(run: RunDirectory, configuration: Configuration | None) -> bool:
-    if configuration is None:
-        return False
-    groups = run.catalog(["group"])["group"]
-    return bool(pc.any(pc.equal(groups, "image"), min_count=0).as_py())
 
 
 def _twins(catalog: pa.Table, routed: Routed, chosen: Numbers) -> list[dict[str, Any]]:
@@ -308,7 +305,7 @@ def _new(
 ) -> Numbers:
     """Rows that are to be planned: no copies of another, and not planned with these bytes already."""
     if twins:
-        chosen = chosen & ~np.asarray(pc.is_in(catalog["document_id"], pa_strings(twins)))
+        chosen = chosen & ~np.asarray(pc.is_in(catalog["document_id"], _strings(twins)))
     rows: Numbers = np.flatnonzero(chosen)
     if not before:
         return rows

@@ -225,21 +225,21 @@ class RunDirectory:
         self.write_parquet(f"catalog/part-{max(numbers, default=-1) + 1:05d}.parquet", rows)
         self._observe_columns(rows)
 
-    def catalog(self, columns: list[str] | None = None) -> pa.Table:
+    def catalog(self, columns: list[str] | None = None, *, of: Iterable[str] | None = None) -> pa.Table:
         """Latest row of each document, in the order in which they were found.
 
         Parameters
         ----------
         columns
             Columns to read; ``document_id`` is added.
+        of
+            Ids of the documents that are wanted; None for all. Only their rows are kept in memory.
         """
         from docdask.store.catalog import CATALOG
 
-        schema = CATALOG
-        if columns is not None:
-            wanted = {"document_id", *columns}
-            schema = _pick(CATALOG, wanted)
-        return self._read_parts("catalog", self._parts("catalog", "part-", ".parquet"), schema)
+        schema = CATALOG if columns is None else _pick(CATALOG, {"document_id", *columns})
+        parts = self._parts("catalog", "part-", ".parquet")
+        return self._read_parts("catalog", parts, schema, of=None if of is None else sorted(of))
 
     def columns(self) -> dict[str, str]:
         """Name and dtype of the source list's extra columns, see :mod:`docdask.store.columns`."""
@@ -346,15 +346,25 @@ class RunDirectory:
         ]
 
     def _read_parts(
-        self, folder: str, parts: list[str], schema: pa.Schema, *, latest_only: bool = True
+        self,
+        folder: str,
+        parts: list[str],
+        schema: pa.Schema,
+        *,
+        latest_only: bool = True,
+        of: list[str] | None = None,
     ) -> pa.Table:
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         from docdask.store.plan import latest
 
         if not parts:
             return schema.empty_table()
-        tables = [self.read_parquet(f"{folder}/{part}", schema.names) for part in parts]
+        tables = (self.read_parquet(f"{folder}/{part}", schema.names) for part in parts)
+        if of is not None:
+            wanted = pa.array(of, pa.string())
+            tables = (table.filter(pc.is_in(table["document_id"], wanted)) for table in tables)
         table = pa.concat_tables([schema.empty_table(), *tables], promote_options="permissive")
         return latest(table) if latest_only else table
 

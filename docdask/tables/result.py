@@ -372,8 +372,7 @@ class Result:
 
         rows = self._table("documents", None, pc.field("document_id") == document_id).to_pylist()
         if not rows:
-            catalog = self.run.catalog()
-            rows = catalog.filter(pc.equal(catalog["document_id"], document_id)).to_pylist()
+            rows = self.run.catalog(of=[document_id]).to_pylist()
         if not rows:
             raise UsageError(
                 f"{self.url} has no document {document_id!r}",

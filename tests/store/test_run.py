@@ -183,6 +183,14 @@ class TestCatalog:
             {"document_id": "c", "state": "ready"},
         ]
 
+    def test_of_some_documents_the_latest_rows_are_read(self, url):
+        run = RunDirectory(url)
+        run.append_catalog(found("a", "b"))
+        run.append_catalog(found("c", "b", state="skipped"))
+        rows = run.catalog(["state"], of={"b", "a", "nobody"}).to_pylist()
+        assert rows == [{"document_id": "a", "state": "ready"}, {"document_id": "b", "state": "skipped"}]
+        assert len(run.catalog(of=[])) == 0
+
     def test_only_the_columns_asked_for_are_read(self, url):
         run = RunDirectory(url)
         run.append_catalog(found("a"))
