@@ -136,7 +136,7 @@ def read_file(path: Path | None = None) -> dict[str, Any]:
     if path is None and not place.is_file():
         return {}
     try:
-        found = tomllib.loads(place.read_text(encoding="utf-8"))
+        found = tomllib.loads(place.read_text(encoding="utf-8-sig"))  # some editors begin with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{place} can't be read: {error}", "correct it or move it away") from error
     except OSError as error:
@@ -175,10 +175,12 @@ def _value(name: str, value: Any) -> Any:
     kind = type(getattr(Settings(), name))
     try:
         converted = kind(value)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"{name}={value!r} is no {kind.__name__}", f"give {name} as a {kind.__name__}"
-        ) from error
+        said = isinstance(value, str | os.PathLike)
+        if not said and (isinstance(value, bool) or converted != value):
+            raise ValueError(value)  # a file has values of its own types: 1.7 workers, true seconds
+    except (TypeError, ValueError, OverflowError) as error:
+        what = {"int": "whole number", "float": "number", "str": "text"}[kind.__name__]
+        raise UsageError(f"{name}={value!r} is no {what}", f"give {name} as a {what}") from error
     if kind is not str and not converted >= 0:  # not a number is neither
         raise UsageError(f"{name}={value!r} is no number from 0 on", "give 0 or more")
     if name == "priority" and converted not in PRIORITIES:
