@@ -19,6 +19,13 @@ import psutil
 ROOT = Path(__file__).parents[1]
 #: Environment variable that every process of a tree inherits, and by which it is found.
 MARK = "DOCDASK_TEST_TREE"
+#: Not by ``preexec_fn``: Python between fork and exec crashes now and then where this process has threads of gRPC.
+_AS_FROM_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from docdask.cli import main
+main()
+"""
 
 
 def wait_until(
@@ -51,6 +58,10 @@ class Machine:
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "docdask.cli", *map(str, arguments)]
 
+    def interruptible(self, *arguments: object) -> list[str]:
+        """The same as from a terminal: a shell's background job ignores Ctrl-C, and so would all that it starts."""
+        return [sys.executable, "-c", _AS_FROM_A_TERMINAL, *map(str, arguments)]
+
     def run(self, *arguments: object, timeout_s: float = 120.0, **more: Any) -> subprocess.CompletedProcess:
         return subprocess.run(
             self.command(*arguments),
@@ -65,13 +76,12 @@ class Machine:
     def start(self, *arguments: object, **more: Any) -> subprocess.Popen:
         """Start a command in a process group of its own, as a shell does."""
         return subprocess.Popen(
-            self.command(*arguments),
+            self.interruptible(*arguments),
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_hears_interrupts,  # noqa: PLW1509 - nothing of ours holds a lock there
             **more,
         )
 
@@ -144,11 +154,6 @@ def complaint(finished: subprocess.CompletedProcess, code: int, words: Sequence[
     for word in words:
         assert word in said, (word, said)
     return said
-
-
-def _hears_interrupts() -> None:
-    """A shell's background job ignores Ctrl-C, and so would all that it starts; ours is started as in a terminal."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _scheduled(dask_scheduler: Any) -> dict[str, Any]:
