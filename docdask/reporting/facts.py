@@ -77,7 +77,7 @@ def money(invoices: pd.DataFrame) -> list[Money]:
                 name,
                 len(values),
                 len(values) - len(known),
-                float(known.sum()),
+                float(known.sum()) if len(known) else float("nan"),
                 float(np.median(known)) if len(known) else float("nan"),
                 float(known.max()) if len(known) else float("nan"),
             )

@@ -165,19 +165,26 @@ def _processors(costs: Costs) -> list[Block]:
 
 
 def _alternatives(costs: Costs) -> list[Block]:
-    if len(costs.alternatives) < 2:
+    if not costs.alternatives:
         return []
-    most = max(row.documents for row in costs.alternatives)
-    first = costs.alternatives[0].usd
+    routed, *others = costs.alternatives
+    # A way that comes to the same is none: so it is where there is one processor.
+    rows = [
+        routed, *(row for row in others if (row.documents, row.usd) != (routed.documents, routed.usd)),
+    ]  # fmt: skip
+    if len(rows) < 2:
+        return []
+    most = max(row.documents for row in rows)
+    first = routed.usd
     grid = Grid(
         (Column("Way", 0.4), Column("Documents", 0.18, "right"), Column("USD", 0.22, "right"), Column("Factor", 0.2, "right")),
         tuple(
             (row.name, f"{row.documents:,}", dollars(row.usd), f"{row.usd / first:,.3g} ×" if first else "—")
-            for row in costs.alternatives
+            for row in rows
         ),
     )  # fmt: skip
     blocks: list[Block] = [Heading("What else it could have cost", 2, "cost-alternatives"), grid]
-    if any(row.documents < most for row in costs.alternatives):
+    if any(row.documents < most for row in rows):
         blocks.append(
             prose(
                 "A processor that does not take all types of files has fewer documents, and so a lower price.",

@@ -122,6 +122,13 @@ def test_alternatives_are_compared_with_the_plan():
     )
 
 
+def test_a_single_processor_has_no_alternatives():
+    same = (Alternative("as routed", 43, 0.15), Alternative("all as ocr", 43, 0.15))
+    found = grids(compose(paid(costs=dataclasses.replace(COSTS, alternatives=same))))
+    assert "By processor" in found
+    assert "What else it could have cost" not in found
+
+
 def test_without_an_online_request_there_is_no_chart_of_quotas():
     def shown(*endpoints):
         report = compose(paid(costs=dataclasses.replace(COSTS, endpoints=endpoints)))

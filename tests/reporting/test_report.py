@@ -6,12 +6,13 @@ import html as markup
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pikepdf
 import pypdfium2
 import pytest
 
 from docdask.errors import StorageError, UsageError
-from docdask.reporting import ReportData, build
+from docdask.reporting import ReportData, build, facts
 from docdask.reporting.chapters import compose
 from docdask.reporting.content import Pictures
 from tests import synthetic
@@ -144,6 +145,14 @@ def test_the_account_uses_the_words_of_page_one(dozen):
     text = html_text(dozen / "r.html")
     card = re.search(r"Set aside\s*5\s*(\d+) with a problem · (\d+) left out", text)
     assert f"35 stored + {card[1]} with a problem + {card[2]} left out + 0 not decided yet = 40" in text
+
+
+def test_a_currency_without_any_total_has_no_sum():
+    rows = pd.DataFrame({"currency": ["EUR", None], "total": [12.5, None]})
+    assert [(m.currency, m.total) for m in facts.money(rows)] == [
+        ("EUR", 12.5),
+        ("not told", pytest.approx(float("nan"), nan_ok=True)),
+    ]
 
 
 def test_a_run_slower_than_one_call_after_another_claims_no_speed_up(tmp_path):
