@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from docdask.engine.telling import counted, duration
+from docdask.monitor.amounts import interval
+from docdask.tables.money import dollars
 
 Facts = list[tuple[str, str]]
 
@@ -29,23 +31,11 @@ def facts(summary: dict[str, Any]) -> Facts:
     return [(name, value) for name, value in found if value]
 
 
-def dollars(usd: float) -> str:
-    """``$1,234.50``; small amounts with as many places as it takes to see them: ``$0.0015``."""
-    if 0 < usd < 0.005:
-        return f"${usd:.4f}" if usd >= 0.00005 else "under $0.0001"
-    return f"${usd:,.2f}"
-
-
-def interval_usd(estimate: dict[str, float]) -> str:
-    """``$12.50 ($11.00 to $14.00 with 95 % confidence)``."""
-    return f"{dollars(estimate['total'])} ({dollars(estimate['low'])} to {dollars(estimate['high'])} with 95 % confidence)"
-
-
-def estimated(summary: dict[str, Any], interval: Any) -> Facts:
+def estimated(summary: dict[str, Any]) -> Facts:
     """The same of an estimate from a sample."""
     estimate = summary["estimate"]
     found = [
-        ("price", f"{interval_usd(estimate['cost_usd'])}; an estimate, not a bill"),
+        ("price", f"{interval(estimate['cost_usd'], said=dollars)}; an estimate, not a bill"),
         ("pages to pay", interval(estimate["paid_pages"], "pages")),
         ("requests", interval(estimate["requests"], "online")),
     ]

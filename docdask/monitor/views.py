@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from docdask.engine.telling import counted, duration
 from docdask.monitor import paidplan
+from docdask.monitor.amounts import interval, size
 from docdask.store.run import RunDirectory
 from docdask.tables import card, money
 
@@ -125,9 +126,9 @@ class Plan:
                 ("pages", interval(estimate["pages"], "pages")),
                 (
                     "expected time",
-                    f"{interval(estimate['expected_s'])} on {counted(s['workers'], 'worker')}; {s['speed_note']}",
+                    f"{interval(estimate['expected_s'], said=duration)} on {counted(s['workers'], 'worker')}; {s['speed_note']}",
                 ),
-                *(paidplan.estimated(s, interval) if "billing" in s else ()),
+                *(paidplan.estimated(s) if "billing" in s else ()),
                 ("set aside", interval(estimate["aside"], "documents")),
             ]
         paid = "billing" in s and bool(s["new"])
@@ -178,7 +179,7 @@ class Plan:
             (f"{s['workers']:,}", "worker" if s["workers"] == 1 else "workers"),
         ]
         if "billing" in s:
-            figures = [*figures[:2], (paidplan.dollars(s["cost_usd"]), "expected price"), *figures[2:3]]
+            figures = [*figures[:2], (money.dollars(s["cost_usd"]), "expected price"), *figures[2:3]]
         if not s["new"]:
             figures = figures[:2]
         return card.frame("plan", self.url, s["engine"], *billing, card.numbers(figures), note)
@@ -204,22 +205,6 @@ def told(summary: dict[str, Any]) -> str:
             f": {more}" if more else ""
         )
     return "\n".join([text, *money.lines(summary)])
-
-
-def interval(estimate: dict[str, float], unit: str = "") -> str:
-    """``1,200 pages (1,100 to 1,300 with 95 %)``; without a unit the numbers are seconds."""
-    if not unit:
-        return f"{duration(estimate['total'])} ({duration(estimate['low'])} to {duration(estimate['high'])} with 95 % confidence)"
-    return f"{estimate['total']:,.0f} {unit} ({estimate['low']:,.0f} to {estimate['high']:,.0f} with 95 % confidence)"
-
-
-def size(size_bytes: float) -> str:
-    """``37.4 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.1f} TB"
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -11,7 +11,7 @@ import docdask
 from docdask.core.routes import Configuration, Route
 from docdask.engine import estimating, planning
 from docdask.model import Source
-from docdask.monitor import views
+from docdask.monitor import amounts, views
 from docdask.monitor.views import Plan
 from tests.engine.catalogs import ENGINE, ROUTES, SPEED, configuration, processor, row, run
 
@@ -66,7 +66,7 @@ def test_a_catalog_names_what_is_wrong(pile: Path) -> None:
 
 
 def test_sizes_have_three_figures() -> None:
-    assert [views.size(n) for n in (999, 12_345, 3.2e9, 4e13)] == ["999 B", "12.3 kB", "3.2 GB", "40.0 TB"]
+    assert [amounts.size(n) for n in (999, 12_345, 3.2e9, 4e13)] == ["999 B", "12.3 kB", "3.2 GB", "40.0 TB"]
 
 
 def test_the_end_of_a_paid_run_says_what_it_cost_and_what_is_at_risk() -> None:
