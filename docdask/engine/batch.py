@@ -19,13 +19,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from docdask.engine import payload as payloads
-from docdask.engine.desk import Desk, Stopped
+from docdask.engine.desk import Desk
 from docdask.engine.facts import Record
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.operations import Adjourned, BatchFile, BatchRequest, Earlier, Result, run_batch
 from docdask.engine.payload import Payload
 from docdask.engine.permit import Permit
 from docdask.engine.process import calls_loop
+from docdask.engine.waiting import Stopped, all_of
 from docdask.errors import DocdaskError, DocumentError, EngineError, PermitRefused
 from docdask.model import pack_id
 from docdask.service.errors import ServiceError
@@ -79,7 +80,7 @@ class Operations(Desk):
         """All operations at once; the governor has slots for a few."""
         place, project = self.configuration.staging, self.configuration.project
         async with Staging(place, project=project, endpoint=self.job.storage_host) as self._staging:
-            await self.all_of([self._guarded(tuple(request)) for request in self._requests])
+            await all_of([self._guarded(tuple(request)) for request in self._requests])
 
     async def _guarded(self, units: tuple[Unit, ...]) -> None:
         left = self.left(units)

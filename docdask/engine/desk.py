@@ -11,11 +11,11 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Literal
 
 from docdask.core.routes import Configuration, Processor
-from docdask.engine import payload, quota
+from docdask.engine import payload, quota, waiting
 from docdask.engine import units as one
 from docdask.engine.facts import Maker, Record
 from docdask.engine.job import Job, Tally, Tell, Unit
@@ -34,10 +34,6 @@ ROOM_BYTES = 512 * 2**20
 ROOM_REQUESTS = 1000
 
 _LOOK_S = 1.0
-
-
-class Stopped(Exception):  # noqa: N818 - no error: the run was asked to stop
-    """The run is to stop, and this request was not sent."""
 
 
 class Desk:
@@ -101,12 +97,6 @@ class Desk:
         """What the task is for."""
         raise NotImplementedError
 
-    async def all_of(self, coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Wait for all; raise the first error after the last has ended."""
-        for result in await asyncio.gather(*coroutines, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
-
     def left(self, units: Sequence[Unit]) -> tuple[Unit, ...]:
         """Those whose result is not stored."""
         return tuple(unit for unit in units if unit.unit_id not in self._stored)
@@ -154,25 +144,13 @@ class Desk:
         self.stop.set()
 
     def check_stop(self) -> None:
-        """Raise :class:`Stopped` if the run is to stop."""
+        """Raise :class:`~docdask.engine.waiting.Stopped` if the run is to stop."""
         if self.stop.is_set():
-            raise Stopped
+            raise waiting.Stopped
 
     async def unless_stopped(self, waited: Awaitable[Any]) -> Any:
         """Wait for something, but not longer than the run goes on."""
-        waiting = asyncio.ensure_future(waited)
-        stopped = asyncio.ensure_future(self.stop.wait())
-        try:
-            await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-            if not waiting.done():
-                waiting.cancel()
-        if not waiting.done():
-            await asyncio.wait({waiting})
-        if waiting.cancelled():
-            raise Stopped
-        return waiting.result()
+        return await waiting.unless_stopped(self.stop, waited)
 
     async def _settled(self) -> None:
         """Wait until the governor knows how each call ended: who leaves without a word has lost its calls, and their price."""

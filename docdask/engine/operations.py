@@ -28,6 +28,7 @@ from docdask.core.routes import Place, Processor
 from docdask.engine.lostandfound import find, from_bucket
 from docdask.engine.permit import Permit
 from docdask.engine.semaphore import QuotaSemaphore
+from docdask.engine.waiting import Stopped, unless_stopped
 from docdask.errors import DocdaskError, DocumentError, UsageError
 from docdask.service.documentai import DocumentAI, Operation
 from docdask.service.documentai.client import SUBMIT_S
@@ -447,15 +448,7 @@ class _Batch:
 
     async def _unless_stopped(self, waited: Awaitable[Any]) -> Any:
         """Wait for something, but not longer than the run goes on."""
-        waiting, stopped = asyncio.ensure_future(waited), asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-            if not waiting.done():
-                waiting.cancel()
-        if not waiting.done():
-            await asyncio.wait({waiting})
-        if waiting.cancelled():
-            raise Adjourned(self._name)
-        return waiting.result()
+            return await unless_stopped(self._stop, waited)
+        except Stopped:
+            raise Adjourned(self._name) from None

@@ -21,7 +21,7 @@ from typing import Any
 from docdask.core.retry import RetryPolicy
 from docdask.engine import marks
 from docdask.engine import payload as payloads
-from docdask.engine.desk import Desk, Stopped
+from docdask.engine.desk import Desk
 from docdask.engine.facts import Record
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.packcheck import Packing
@@ -29,6 +29,7 @@ from docdask.engine.payload import Payload
 from docdask.engine.permit import Permit
 from docdask.engine.process import calls_loop
 from docdask.engine.semaphore import Entry
+from docdask.engine.waiting import Stopped, all_of
 from docdask.errors import DocumentError, EngineError, PermitRefused
 from docdask.model import pack_id
 from docdask.service.documentai import Answer
@@ -89,7 +90,7 @@ class Calls(Desk):
         """All requests at once."""
         self._alone = asyncio.Lock()
         todo = [self.left(request) for request in self._requests]
-        await self.all_of([self._guarded(request) for request in todo if request])
+        await all_of([self._guarded(request) for request in todo if request])
 
     # -- one request -------------------------------------------------------------------------------------------------
 

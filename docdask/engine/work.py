@@ -22,6 +22,7 @@ from docdask.engine import units as one
 from docdask.engine.branch import PAID, Branch
 from docdask.engine.job import Job, Tally, Tell, Unit, log_event
 from docdask.engine.process import calls_loop, engine_of, gate, run_of, stopping
+from docdask.engine.waiting import all_of
 from docdask.errors import DocumentError
 from docdask.model import Facts
 from docdask.service import base
@@ -101,13 +102,7 @@ def call(
                 task.put(*await one.call(job, task.engine, unit, task.queued_ns, deaths))
         task.report(task.tally)
 
-    async def everything() -> None:
-        results = await asyncio.gather(*(do(unit) for unit in task.todo), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
-    asyncio.run_coroutine_threadsafe(everything(), calls_loop()).result()
+    asyncio.run_coroutine_threadsafe(all_of(do(unit) for unit in task.todo), calls_loop()).result()
     task.report(task.tally, last=True)
     return task.tally
 
