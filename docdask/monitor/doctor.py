@@ -10,12 +10,12 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from docdask._version import __version__
+from docdask.monitor import documentai
+from docdask.monitor.checks import Check
 from docdask.settings import Settings
 
 #: Extras and a module that shows whether they are installed.
@@ -25,20 +25,6 @@ _EXTRAS = {
     "notebook": ("jupyterlab", "JupyterLab and widgets"),
     "emulator": ("aiohttp", "the Document AI emulator"),
 }
-
-
-State = Literal["ok", "missing", "problem"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    state: State
-    """``missing`` is optional, ``problem`` keeps the main job from running."""
-    found: str
-    remedy: str = ""
 
 
 def checks(settings: Settings) -> Iterator[Check]:
@@ -73,8 +59,6 @@ def checks(settings: Settings) -> Iterator[Check]:
             f"extra {extra}", "ok" if there else "missing", use if there else f"not installed: {use}", remedy
         )
     yield _credentials()
-    from docdask.monitor import documentai
-
     yield from documentai.checks()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from docdask.configuration import emulator_host, load_configuration
 from docdask.core.routes import Configuration
 from docdask.errors import UsageError
-from docdask.monitor.doctor import Check, State
+from docdask.monitor.checks import Check, State
 from docdask.settings import FILE, named_file, read_file
 
 if TYPE_CHECKING:
