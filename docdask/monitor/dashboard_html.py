@@ -20,6 +20,8 @@ NOTHING = (
 #: States of a breaker, for people.
 BREAKERS = {"closed": "closed", "open": "open: not called", "half-open": "half open: probing"}
 _DASH = "–"
+#: Characters of a name that are shown.
+_LONGEST_NAME = 72
 
 
 def figures(reading: Reading) -> str:
@@ -96,7 +98,7 @@ def runs(reading: Reading) -> str:
 def _run(row: RunRow, *, several: bool, paid: bool) -> list[tuple[str, str, str]]:
     """Cells of a run's row."""
     b = row.budget
-    name = escape(b.run) if b.run else "<b>all together</b>"
+    name = named(b.run) if b.run else "<b>all together</b>"
     beside = f"<small>{escape(row.semaphore)}</small>" if several else ""
     pages = _budget((b.pages_spent, b.pages_reserved, b.pages_at_risk), b.pages_most, _pages)
     cost = _budget((b.micros_spent, b.micros_reserved, b.micros_at_risk), b.micros_most, _dollars)
@@ -113,10 +115,18 @@ def _run(row: RunRow, *, several: bool, paid: bool) -> list[tuple[str, str, str]
 def legend(names: Sequence[tuple[str, str]], kind: str) -> str:
     """Lines over time: key and name of each, ``kind`` is ``line`` or ``lane``."""
     keys = "".join(
-        f"<span>{_key(kind, i)}{escape(name)} <b>{escape(value)}</b></span>"
+        f"<span>{_key(kind, i)}{named(name)} <b>{escape(value)}</b></span>"
         for i, (name, value) in enumerate(names)
     )
     return f'<div class="legend">{keys}</div>'
+
+
+def named(name: str) -> str:
+    """A name that may be broken behind each slash; of a long one both ends, the rest is told to who points at it."""
+    if len(name) <= _LONGEST_NAME:
+        return escape(name).replace("/", "/<wbr>")
+    ends = f"{name[: _LONGEST_NAME // 3]}…{name[-_LONGEST_NAME * 2 // 3 :]}"
+    return f'<span title="{escape(name)}">{escape(ends).replace("/", "/<wbr>")}</span>'
 
 
 def label(reading: Reading, key: tuple[str, str]) -> str:
@@ -157,7 +167,7 @@ def _name(reading: Reading, row: EndpointRow, *, several: bool) -> str:
     key = _key("line", reading.lines.index(row.key)) if row.key in reading.lines else ""
     place = row.location if row.location and not row.name.startswith(row.location) else ""
     beside = " · ".join(part for part in (row.semaphore if several else "", place) if part)
-    return key + escape(row.name) + (f"<small>{escape(beside)}</small>" if beside else "")
+    return key + named(row.name) + (f"<small>{escape(beside)}</small>" if beside else "")
 
 
 def _key(kind: str, number: int) -> str:

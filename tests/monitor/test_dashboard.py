@@ -237,6 +237,23 @@ def test_names_from_outside_are_text():
     assert "&lt;script&gt;alert(1)" in said
 
 
+def test_a_long_name_is_shown_by_its_ends_and_told_in_full():
+    name = "projects/acme/locations/eu/processors/0123456789abcdef/processorVersions/pretrained-ocr-v2.1-2024-08-07"
+    stage = Stage().register("s", EndpointSpec(name, requests=9))
+    stage.tell(ev.OpenRun(0, "s", f"/{name}", calls=3))
+    lines = QuotaOverTime(stage.watch, alone=False)
+    lines.show(stage.look())
+    for said, full in (
+        (html.endpoints(stage.look()), name),
+        (html.runs(stage.look()), f"/{name}"),
+        (lines.head.text, name),
+    ):
+        assert f'title="{full}"' in said
+        (shown,) = re.findall(rf'title="{full}">(.*?)</span>', said)
+        assert re.fullmatch(r"/?projects/acme.*….*-v2.1-2024-08-07", shown.replace("<wbr>", ""))
+        assert len(shown.replace("<wbr>", "")) <= 73
+
+
 def test_money_and_pages_stand_beside_their_budget():
     stage = Stage().register()
     stage.tell(ev.OpenRun(0, "s", "june", budget=BudgetSpec(pages=10, micros=30_000)))
