@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from docdask.core.spec import BudgetSpec
-from docdask.engine import configuring, paying
+from docdask.engine import configuring
+from docdask.engine.branch import PAID
 from docdask.errors import UsageError
+from docdask.store import paidrun
 from docdask.store.run import RunDirectory
 from docdask.store.spending import FollowedLedger
 
@@ -53,9 +55,10 @@ def offer(run: RunDirectory, budget: str | float | None) -> Offer | None:
         If the budget is no amount, or less than what the run has spent.
     """
     limit = configuring.budget(budget)
-    price = paying.price(run)
+    planned = price(run)
     if limit is None:
-        return None if paying.covered(run, price) else Offer(price, price)
+        accepted = paidrun.budget(run) or BudgetSpec(pages=0, micros=0)
+        return None if Offer(planned, accepted).covers else Offer(planned, planned)
     spent = FollowedLedger(run.url).spent()
     for most, paid, words in (
         (limit.pages, spent.pages, f"{spent.pages:,} pages"),
@@ -66,4 +69,19 @@ def offer(run: RunDirectory, budget: str | float | None) -> Offer | None:
                 f"--budget {budget!r} is below the {words} that {run.url} has spent already",
                 "a budget is for all sessions of a run: give more, or leave it",
             )
-    return Offer(price, limit)
+    return Offer(planned, limit)
+
+
+def price(run: RunDirectory) -> BudgetSpec:
+    """Pages and micro-dollars of everything that is planned for a paid service, and of what may follow from it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = run.plan(current=True)
+    paid = rows.filter(pc.is_in(rows["lane"], pa.array(sorted(PAID))))
+    pages = pc.sum(paid["pages"].cast("int64")).as_py() or 0
+    micros = pc.sum(paid["cost_micros"]).as_py() or 0
+    for generation in run.generations():
+        more = run.plan_summary(generation).get("reserve", {})
+        pages, micros = pages + more.get("pages", 0), micros + more.get("micros", 0)
+    return BudgetSpec(pages, micros)

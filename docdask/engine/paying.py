@@ -22,7 +22,6 @@ from docdask.configuration import emulator_host
 from docdask.core.routes import Configuration
 from docdask.core.spec import BudgetSpec
 from docdask.engine import planning, quota
-from docdask.engine.branch import PAID
 from docdask.engine.job import Job
 from docdask.engine.packcheck import first_packs
 from docdask.engine.plugin import GovernorPlugin
@@ -43,30 +42,6 @@ PAID_ENGINES = frozenset({"documentai", "emulator"})
 def unproven(configuration: Configuration) -> bool:
     """Whether the first packs are to be sent singly as well: Google nowhere says that pages are read independently."""
     return not configuration.emulated and any(row.packs for row in configuration.processors.values())
-
-
-def price(run: RunDirectory) -> BudgetSpec:
-    """Pages and micro-dollars of everything that is planned for a paid service, and of what may follow from it."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    rows = run.plan(current=True)
-    paid = rows.filter(pc.is_in(rows["lane"], pa.array(sorted(PAID))))
-    pages = pc.sum(paid["pages"].cast("int64")).as_py() or 0
-    micros = pc.sum(paid["cost_micros"]).as_py() or 0
-    for generation in run.generations():
-        more = run.plan_summary(generation).get("reserve", {})
-        pages, micros = pages + more.get("pages", 0), micros + more.get("micros", 0)
-    return BudgetSpec(pages, micros)
-
-
-def covered(run: RunDirectory, price: BudgetSpec) -> bool:
-    """Whether what was accepted before is enough for ``price``."""
-    accepted = paidrun.budget(run)
-    if accepted is None:
-        return not price.pages
-    limits = ((accepted.pages, price.pages), (accepted.micros, price.micros))
-    return all(limit is None or limit >= (wanted or 0) for limit, wanted in limits)
 
 
 class Payer:

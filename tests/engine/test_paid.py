@@ -11,7 +11,7 @@ import pytest
 
 import docdask
 from docdask.core.server import ServerSettings
-from docdask.engine import packcheck, paid, paying
+from docdask.engine import accepting, packcheck, paid, paying
 from docdask.engine.desk import Desk
 from docdask.errors import EngineError, NotAccepted, PermitRefused, UsageError
 from docdask.service.emulator import EmulatorConfig
@@ -99,7 +99,7 @@ def books(emulator: EmulatorHandle) -> tuple[int, int]:
 
 
 def planned(url: str) -> tuple[int, float]:
-    price = paying.price(RunDirectory.open(url))
+    price = accepting.price(RunDirectory.open(url))
     return price.pages or 0, (price.micros or 0) / 1e6
 
 
