@@ -39,8 +39,12 @@ def speed(engine: base.Engine, settings: Settings) -> tuple[Speed, str]:
     path = settings.state_folder / f"calibration-{name}-{os.cpu_count()}.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
+        # Where no route stays here, an engine tells nothing but zeros: that must not stand for one with other routes.
+        whole = kept.keys() >= {"ocr_page_s", "text_page_s"} and any(
+            (kept["ocr_page_s"], kept["text_page_s"])
+        )
         fresh = time.time() - path.stat().st_mtime < _KEPT_S
-        numbers: dict[str, Any] = kept if fresh and {"ocr_page_s", "text_page_s"} <= kept.keys() else {}
+        numbers: dict[str, Any] = kept if fresh and whole else {}
     except (OSError, ValueError):
         numbers = {}
     source = "calibrated before on this machine"
