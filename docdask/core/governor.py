@@ -82,7 +82,8 @@ class Governor:
         if handler is None:
             msg = f"{type(event).__name__} is no event of the governor"
             raise TypeError(msg)
-        self._journal.now_ns = max(self._journal.now_ns, event.at_ns)
+        if event.at_ns > self._journal.now_ns:  # noqa: PLR1730 - for each event, and twice as fast as max()
+            self._journal.now_ns = event.at_ns
         out: list[Instruction] = []
         handler(event, out)
         return out

@@ -73,31 +73,33 @@ class Pool:
         run = self.runs.get(event.run)
         if run is not None:
             run.heard_ns = now_ns
-        permits, add = worker.permits, self.lanes.add
+        permits, add, name = worker.permits, self.lanes.add, worker.name
+        refusals: dict[tuple[int, int], Refusal | None] = {}
         for waiter in event.waiters:
-            known = permits.get(waiter.permit)
+            id_, pages, micros, unit, attempt = waiter
+            known = permits.get(id_)
             if known is not None:
                 if known.state == "granted":
                     out.append(self._grant_of(known))
                 continue
-            if worker.has_ended(waiter.permit):
+            if worker.has_ended(id_):
                 continue
             if isinstance(flow, Refusal):
                 self._turn_away(worker, waiter, flow, now_ns, out)
                 continue
-            refused = admit_waiter(self, flow, waiter)
+            if (pages, micros) not in refusals:  # what decides it does not change within an event
+                refusals[pages, micros] = admit_waiter(self, flow, waiter)
+            refused = refusals[pages, micros]
             if refused is not None:
                 self._turn_away(worker, waiter, refused, now_ns, out)
                 continue
-            unit = waiter.unit or f"{worker.name}/{waiter.permit}"
-            permit = Permit(
-                waiter.permit, worker.name, flow, waiter.pages, waiter.micros, unit, waiter.attempt, now_ns
+            permit = permits[id_] = Permit(
+                id_, name, flow, pages, micros, unit or f"{name}/{id_}", attempt, now_ns
             )
-            permits[waiter.permit] = permit
             add(permit)
-            if run is not None and waiter.attempt == 1:
+            if run is not None and attempt == 1:
                 run.calls = max(0, run.calls - 1)
-                run.pages = max(0, run.pages - waiter.pages)
+                run.pages = max(0, run.pages - pages)
         if idle or self._bursting:
             self._bursting = self.spec.burst and burst_fits(self, now_ns)
 
@@ -252,20 +254,33 @@ class Pool:
         while (worker := self.workers.silent(now_ns)) is not None:
             self._silent(worker, now_ns, out)
             news = True
-        for endpoint in self.limits.endpoints.values():
-            if endpoint.silent_ns() <= now_ns:
+        endpoints, silent_ns = self.limits.endpoints.values(), NEVER_NS
+        for endpoint in endpoints:
+            at_ns = endpoint.silent_ns()
+            if at_ns <= now_ns:
                 endpoint.breaker.silence(now_ns)
                 news = True
+            elif at_ns < silent_ns:
+                silent_ns = at_ns
         wake_ns = self._none_before_ns
         if not self.lanes.waiting:
             wake_ns = NEVER_NS
         elif news or now_ns >= wake_ns:
             wake_ns = self._pump(now_ns, out)
-        self._ask_to_wake(wake_ns, out)
+            silent_ns = min(endpoint.silent_ns() for endpoint in endpoints)  # grants have changed it
+        self._ask_to_wake(min(wake_ns, silent_ns), out)
 
     def _pump(self, now_ns: int, out: list[Instruction]) -> int:
         """Grant while somebody can go; returns when the first of those who can't will be able to."""
+        overtaken = True
+        while overtaken:  # who was passed over before somebody else went may be told another moment now
+            wake_ns, overtaken = self._round(now_ns, out)
+        return wake_ns
+
+    def _round(self, now_ns: int, out: list[Instruction]) -> tuple[int, bool]:
+        """Look at every flow in its turn; returns also whether anybody was granted something after another was passed over."""
         lanes = self.lanes
+        passed = overtaken = False
         shut: set[tuple[str, str]] = set()
         wake_ns = NEVER_NS
         by_pages = self.limits.by_pages
@@ -274,6 +289,7 @@ class Pool:
             book = self.book(flow.run)
             if book is not None and book.behind(now_ns, self.spec.most_guard_ns):
                 timed = False  # grants would leave in one heap when the ledger catches up
+                passed = True
                 lanes.park(flow)
                 continue
             permit = flow.head()
@@ -286,18 +302,20 @@ class Pool:
             )
             if endpoint is None:
                 timed = timed and room != "later"
+                passed = True
                 lanes.park(flow)
                 wake_ns = min(wake_ns, ready_ns)
                 if len(shut) >= lanes.kinds * len(self.limits.endpoints):
                     break  # every endpoint is kept for somebody: those behind need not be looked at
                 continue
+            overtaken = passed
             lanes.serve(flow, max(permit.pages, 1) if by_pages else 1)
             self._grant(permit, endpoint, book, now_ns, out)
         lanes.unpark()
         if not lanes.waiting:
             self._bursting = False
         self._none_before_ns = wake_ns if timed and not self._bursting else 0
-        return wake_ns
+        return wake_ns, overtaken
 
     def _place(
         self, flow: Flow, permit: Permit, now_ns: int, shut: set[tuple[str, str]]
@@ -346,22 +364,22 @@ class Pool:
     def _grant(
         self, permit: Permit, endpoint: Endpoint, book: Book | None, now_ns: int, out: list[Instruction]
     ) -> None:
-        flow = permit.flow
+        pages, micros = permit.pages, permit.micros
         permit.step("grant")
         permit.endpoint = endpoint
         permit.granted_ns = now_ns
         permit.fence = self.journal.next_fence()
-        endpoint.granted(flow.kind, permit.pages, now_ns)
+        endpoint.granted(permit.flow.kind, pages, now_ns)
         if self.limits.user is not None:
             self.limits.user.charge(1, now_ns)
-        self.budget.reserve(permit.pages, permit.micros)
-        run = self.runs.get(flow.run)
+        self.budget.reserve(pages, micros)
+        run = self.runs.get(permit.flow.run)
         if run is not None:
-            run.budget.reserve(permit.pages, permit.micros)
+            run.budget.reserve(pages, micros)
         self.granted += 1
         permit.book = book
         if book is not None:
-            self._record("intent", permit, permit.pages, permit.micros, "", out)
+            self._record("intent", permit, pages, micros, "", out)
             permit.sequence = book.intent(now_ns)
         out.append(self._grant_of(permit))
 
@@ -381,10 +399,6 @@ class Pool:
         return room if other == "fits" else other
 
     def _ask_to_wake(self, wake_ns: int, out: list[Instruction]) -> None:
-        for endpoint in self.limits.endpoints.values():
-            silent_ns = endpoint.silent_ns()
-            if silent_ns < wake_ns:  # noqa: PLR1730 - after each event, and twice as fast as min()
-                wake_ns = silent_ns
         wake_ns = self.workers.expiry_ns(min(wake_ns, self._wake_ns))
         if wake_ns < self._wake_ns:
             self._wake_ns = wake_ns
@@ -394,30 +408,32 @@ class Pool:
 
     def _settle(self, permit: Permit, outcome: ev.Outcome, now_ns: int, out: list[Instruction]) -> None:
         """Free what a returned permit held, charge what it cost, learn from it."""
-        endpoint = permit.endpoint
+        endpoint, flow, verdict, limits = permit.endpoint, permit.flow, outcome.verdict, self.limits
         assert endpoint is not None
         endpoint.learn(permit, outcome, self.journal.fence, now_ns)
-        by_user = outcome.limit == "user" or (permit.flow.kind == "poll" and not outcome.limit)
-        if outcome.verdict == "quota" and by_user and self.limits.user is not None:
-            self.limits.user.refused(
-                1, permit.granted_ns, now_ns, after_ns=outcome.after_ns, burst=permit.burst
-            )
-        endpoint.ended(permit.flow.kind)
-        self.limits.heard(now_ns - permit.granted_ns - outcome.latency_ns, outcome.latency_ns)
-        self.returned[outcome.verdict] = self.returned.get(outcome.verdict, 0) + 1
-        run = self.runs.get(permit.flow.run)
+        by_user = outcome.limit == "user" or (flow.kind == "poll" and not outcome.limit)
+        if by_user and verdict == "quota" and limits.user is not None:
+            limits.user.refused(1, permit.granted_ns, now_ns, after_ns=outcome.after_ns, burst=permit.burst)
+        endpoint.ended(flow.kind)
+        latency_ns = outcome.latency_ns
+        limits.heard(now_ns - permit.granted_ns - latency_ns, latency_ns)
+        self.returned[verdict] = self.returned.get(verdict, 0) + 1
+        run = self.runs.get(flow.run)
         if run is not None:
             run.heard_ns = now_ns
-        budgets = (self.budget,) if run is None else (self.budget, run.budget)
-        if outcome.verdict == "lost" and outcome.pages_billed is None:
-            for budget in budgets:
-                budget.risk(permit.pages, permit.micros)
-            self._record("lost", permit, permit.pages, permit.micros, outcome.code, out)
+        reserved = permit.pages, permit.micros
+        if verdict == "lost" and outcome.pages_billed is None:
+            self.budget.risk(*reserved)
+            if run is not None:
+                run.budget.risk(*reserved)
+            self._record("lost", permit, *reserved, outcome.code, out)
             return
-        pages, micros = billed(permit, outcome)
-        for budget in budgets:
-            budget.settle(permit.pages, permit.micros, pages, micros)
-        self._record(self.journal.kind_of(outcome.verdict), permit, pages, micros, outcome.code, out)
+        spent = billed(permit, outcome)
+        self.budget.settle(*reserved, *spent)
+        if run is not None:
+            run.budget.settle(*reserved, *spent)
+        if permit.book is not None:
+            self._record(self.journal.kind_of(verdict), permit, *spent, outcome.code, out)
 
     def _late(self, worker: str, outcome: ev.Outcome, out: list[Instruction]) -> None:
         """Settle what was at risk: a permit came back after its lease had lapsed."""

@@ -237,7 +237,7 @@ class World:
         now_ns, status = self.now_ns, decided.status
         latency_ns = now_ns - job.arrived_ns
         del self._jobs[job.permit]
-        if status is None and not decided.reply_lost:
+        if status is None and decided.fault != "lost":
             answer: Verdict = "ok"
             site.ok += 1
             site.pages += job.pages

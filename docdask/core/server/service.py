@@ -74,7 +74,7 @@ class Service:
         self._waiting: dict[tuple[str, ...], deque[Operation]] = {}
         self._regions: dict[str, Region] = {}
         self._routes: dict[tuple[str, str, str, str], _Route] = {}
-        self._faults = self.settings.faults
+        self.faults = self.settings.faults
         self._sequence = 0
 
     @property
@@ -85,6 +85,7 @@ class Service:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._faults = faults
+        self._faulty = faults.any_call > 0
 
     # ------------------------------------------------------------------ calls
 
@@ -188,7 +189,7 @@ class Service:
     def _serve(self, call: Call, route: _Route, pages: int, at_ns: int) -> Verdict:
         """Draw a fault and the time it takes, and bill it."""
         faults = self._faults
-        fault = faults.draw(self._rng()) if faults.any_call else ""
+        fault = faults.draw(self._rng()) if self._faulty else ""
         if fault == "quota":
             return Verdict(self._spent("online_requests", route), at_ns, fault=fault)
         duration_ns = self.settings.latency.call_ns(pages, self._rng)
@@ -283,7 +284,7 @@ class Service:
         if files > limit:
             text = f"Number of documents ({files}) exceeds the limit: {limit}."
             return Verdict(invalid(text), at_ns), None
-        fault = self._faults.draw(self._rng()) if self._faults.any_call else ""
+        fault = self._faults.draw(self._rng()) if self._faulty else ""
         if fault in ("unavailable", "internal"):
             status = Status("INTERNAL", "Internal error encountered.")
             if fault == "unavailable":
