@@ -90,19 +90,7 @@ def drive(
     stop = stop or threading.Event()
     manifest = run.manifest()
     with _held(run, patience_s):
-        job = Job(
-            session=uuid.uuid4().hex[:12],
-            url=run.url,
-            engine=manifest.engine,
-            options=manifest.engine_options,
-            tokens=manifest.tokens,
-            passwords=passwords,
-            storage_options=storage_options or {},
-            engine_folder=base.folder(manifest.engine),
-            again=jobs.PASSING | (jobs.LIMITED if settings.raised else frozenset()),
-            priority=settings.priority,
-            **settings.limits,
-        )
+        job = _job(run, manifest, settings, passwords, storage_options or {})
         # Before the first status: whoever sees that and wants the run to stop writes there after us.
         run.write(process.SESSION, job.session.encode())
         status = StatusWriter(run, {"engine": manifest.engine_id, "token": job.session})
@@ -115,6 +103,29 @@ def drive(
             summary = books.close(run, engine, payer.job.configuration)
             status.set("stopped" if stop.is_set() and summary["pending"] else "finished")
         return summary
+
+
+def _job(
+    run: RunDirectory,
+    manifest: Manifest,
+    settings: Settings,
+    passwords: tuple[str, ...],
+    storage_options: dict[str, Any],
+) -> Job:
+    """What the tasks of a new session are told."""
+    return Job(
+        session=uuid.uuid4().hex[:12],
+        url=run.url,
+        engine=manifest.engine,
+        options=manifest.engine_options,
+        tokens=manifest.tokens,
+        passwords=passwords,
+        storage_options=storage_options,
+        engine_folder=base.folder(manifest.engine),
+        again=jobs.PASSING | (jobs.LIMITED if settings.raised else frozenset()),
+        priority=settings.priority,
+        **settings.limits,
+    )
 
 
 @contextlib.contextmanager

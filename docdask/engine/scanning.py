@@ -77,18 +77,32 @@ def scan(
     def inline(batch: tuple[int, list[Source]]) -> Any:
         return scan_batch(batch[1], *arguments)
 
-    rows: list[dict[str, Any]] = []
-    kept, done = time.monotonic(), 0
+    kept, done = _Kept(run), 0
     for _, found in pool.window(Feed(enumerate(batches), submit, inline, lambda: 2 * pool.workers + 2)):
-        rows.extend(found)
+        kept.add(found)
         done += len(found)
         on_progress(done, len(todo))
-        if len(rows) >= _KEEP_ROWS or time.monotonic() - kept > _KEEP_S:
-            run.append_catalog(catalog.to_table(rows))
-            rows, kept = [], time.monotonic()
-    if rows:
-        run.append_catalog(catalog.to_table(rows))
+    kept.write()
     return len(todo)
+
+
+class _Kept:
+    """Rows on their way into the catalog: some at a time, and never late, for a scan may be interrupted."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run, self._rows, self._written_s = run, list[dict[str, Any]](), time.monotonic()
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Take rows; write if there are many, or the last time was long ago."""
+        self._rows += rows
+        if len(self._rows) >= _KEEP_ROWS or time.monotonic() - self._written_s > _KEEP_S:
+            self.write()
+
+    def write(self) -> None:
+        """Write what there is."""
+        if self._rows:
+            self._run.append_catalog(catalog.to_table(self._rows))
+        self._rows, self._written_s = [], time.monotonic()
 
 
 def scan_hidden(sources: list[Source], arguments: Hidden) -> list[dict[str, Any]]:
