@@ -389,6 +389,7 @@ def run(
 def status(run_: str, follow: bool, stop: bool, as_json: bool) -> None:
     """Tell how a run is, from any process."""
     from docdask import api
+    from docdask.engine import telling
     from docdask.monitor import progress, views
 
     if stop:
@@ -400,7 +401,7 @@ def status(run_: str, follow: bool, stop: bool, as_json: bool) -> None:
         finally:
             shown.close()
     found = api.status(run_)
-    lines = [f"{found['state']}: {progress.counts(found)}".rstrip(": "), views.told(found)]
+    lines = [f"{found['state']}: {telling.counts(found)}".rstrip(": "), views.told(found)]
     if found.get("error"):
         lines.append(f"{found['error']['message']}\n  → {found['error']['remedy']}")
     if found.get("dashboard") and found["state"] == "running":

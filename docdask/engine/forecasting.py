@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from docdask import words
 from docdask.core import planner
 from docdask.core.advising import Advice, Case, Situation, advise
 from docdask.core.capacity import PACE
@@ -30,7 +31,6 @@ from docdask.core.requesting import CHECKED_PACKS, Sender
 from docdask.core.routes import Configuration, Processor, Route
 from docdask.core.server.latency import Latency
 from docdask.core.traffic import OPEN_CALLS, Bound, Traffic, batch_s, online_bounds, online_s
-from docdask.engine import telling
 from docdask.engine.parcelling import Documents, Parcels
 from docdask.engine.routing import Numbers
 from docdask.store.run import RunDirectory
@@ -73,7 +73,7 @@ class Outlook:
         span_s = planner.makespan_s(offline, self.workers) + (self.speed.start_s if offline else 0.0)
         found = [Bound("work", span_s, _decides(offline, self.workers, span_s))]
         if self.configuration is not None and self._paid:
-            tabulating = f"tabulating on {telling.counted(self.workers, 'worker')}"
+            tabulating = f"tabulating on {words.counted(self.workers, 'worker')}"
             found.append(Bound("work", self._tabulating_s / self.workers, tabulating))
             found += [bound for bounds in self._bounds.values() for bound in bounds]
         return found
@@ -119,7 +119,7 @@ class Outlook:
         slots = max((t.capacity.operations for t in self.traffic.values() if t.operations), default=0)
         if operations:
             seconds = batch_s(sorted(operations, reverse=True), slots, self.latency)
-            text = f"{telling.counted(slots, 'batch operation')} at a time"
+            text = f"{words.counted(slots, 'batch operation')} at a time"
             if len(operations) <= slots:
                 text = f"its longest batch operation ({max(operations):,} pages)"
             yield Bound("batch", seconds, text)
@@ -444,7 +444,7 @@ def _in_dollars(rows: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
 
 def _told(advice: Advice) -> dict[str, Any]:
     """Advice as JSON, with its sentence."""
-    took, instead = telling.duration(advice.seconds), telling.duration(advice.instead_s)
+    took, instead = words.duration(advice.seconds), words.duration(advice.instead_s)
     return {
         "change": advice.name,
         "text": f"{advice.what}: {took} instead of {instead}",
@@ -464,4 +464,6 @@ def _decides(parts: Sequence[Partition], workers: int, span_s: float) -> str:
     twice_s = max(longest_s, span_s / 2)
     if twice_s < 1:
         return "the start: there is less than a second of work for each worker"
-    return f"the number of workers ({workers}): twice as many would take about {telling.duration(round(twice_s))}"
+    return (
+        f"the number of workers ({workers}): twice as many would take about {words.duration(round(twice_s))}"
+    )

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from docdask.tables import card, money
+from docdask.words import counted, duration
 
 _COLOURS = {
     "finished": card.GREEN,
@@ -55,25 +56,6 @@ def left(status: dict[str, Any]) -> str:
 def spent(status: dict[str, Any]) -> str:
     """``567 pages paid, $0.85 (EMULATED: nothing billed)``, as the driver knew it; empty for a run that is not paid."""
     return money.paid(status.get("money", {}))
-
-
-def duration(seconds: float) -> str:
-    """``4.5 s``, ``45 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``; two figures are enough for a person."""
-    if seconds < 9.95 and seconds != round(seconds):
-        return f"{max(seconds, 0.1):.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 page``, ``2 pages``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def html(status: dict[str, Any]) -> str:

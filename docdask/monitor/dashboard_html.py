@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from docdask.engine.telling import counted, duration, left
+from docdask.engine.telling import left
 from docdask.monitor.dashboard_style import DASHES
 from docdask.monitor.dashboard_watch import EndpointRow, Gauge, Reading, RunRow
+from docdask.words import counted, duration
 
 NOTHING = (
     '<p class="none">Nothing is registered yet: quotas show here as soon as a task or a client uses a '

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from docdask.engine.telling import counted, duration
 from docdask.monitor.amounts import interval
 from docdask.tables.money import dollars
+from docdask.words import counted, duration
 
 Facts = list[tuple[str, str]]
 

@@ -10,20 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from docdask.engine import telling
-from docdask.engine.telling import counts, duration, left, spent
-
-__all__ = [
-    "Lines",
-    "Notebook",
-    "Progress",
-    "Silent",
-    "Terminal",
-    "choose",
-    "counts",
-    "duration",
-    "left",
-    "spent",
-]
+from docdask.engine.telling import counts, left, spent
 
 
 class Progress(Protocol):

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from docdask.engine.telling import counted
 from docdask.store.run import RunDirectory
 from docdask.store.spending import FollowedLedger
 from docdask.tables.money import MICRO_USD, dollars
+from docdask.words import counted
 
 #: Calls that a terminal is told of.
 _MOST = 20

@@ -15,9 +15,9 @@ from typing import Any
 from docdask.core.ledger import Record, fold
 from docdask.core.segments import Faults
 from docdask.core.totals import Totals
-from docdask.engine.telling import counted
 from docdask.errors import UsageError
 from docdask.store import ledger
+from docdask.words import counted
 
 #: Units that one look at a ledger tells of.
 _MOST_UNITS = 20

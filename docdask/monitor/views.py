@@ -8,11 +8,11 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from docdask.engine.telling import counted, duration
 from docdask.monitor import paidplan
 from docdask.monitor.amounts import interval, size
 from docdask.store.run import RunDirectory
 from docdask.tables import card, money
+from docdask.words import counted, duration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -31,14 +31,10 @@ from docdask.reporting.content import (
 )  # fmt: skip
 from docdask.reporting.data import ReportData
 from docdask.reporting.pictures import pictures
+from docdask.words import counted
 
 #: Above so many documents there is no table of all of them: the tables are the place to look.
 MOST_LISTED = 200
-
-
-def plural(number: float, word: str) -> str:
-    """``1 document``, ``12 documents``."""
-    return f"{number:,.0f} {word}{'' if number == 1 else 's'}"
 
 
 def compose(data: ReportData, baseline: Baseline | None = None, *, thumbnails: bool = False) -> Report:
@@ -75,7 +71,7 @@ def _headline(data: ReportData) -> str:
     aside = _count(data, "quarantined") + _count(data, "skipped")
     if not inputs:
         return "No document was given to this run."
-    first = f"{stored:,} of {plural(inputs, 'document')} " + ("is done" if stored == 1 else "are done")
+    first = f"{stored:,} of {counted(inputs, 'document')} " + ("is done" if stored == 1 else "are done")
     rest = [f"{aside:,} {'was' if aside == 1 else 'were'} set aside"] if aside else []
     rest += [f"{pending:,} {'is' if pending == 1 else 'are'} not decided yet"] if pending else []
     return "; ".join([first, *rest]) + "."
@@ -92,11 +88,11 @@ def _manager(data: ReportData, baseline: Baseline | None) -> list[Block]:
         float(data.summary.get("documents_per_hour") or 0.0),
         float(data.summary.get("speedup") or 0.0),
     )
-    share = f"{stored / inputs:.1%} of {plural(inputs, 'input')}" if inputs else "no inputs"
+    share = f"{stored / inputs:.1%} of {counted(inputs, 'input')}" if inputs else "no inputs"
     cards = [
         Card("Done", f"{stored:,}", share, "good"),
         Card("Set aside", f"{quarantined + skipped:,}", f"{quarantined:,} with a problem · {skipped:,} left out", "bad" if quarantined else "plain"),
-        Card("Time", span(wall) if wall else "—", f"{plural(_count(data, 'pages'), 'page')}" + (f" · {speedup:.3g} × as fast as one after another" if speedup >= 1 else "")),
+        Card("Time", span(wall) if wall else "—", f"{counted(_count(data, 'pages'), 'page')}" + (f" · {speedup:.3g} × as fast as one after another" if speedup >= 1 else "")),
         Card("Documents an hour", f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}" if rate else "—", "done ÷ that time"),
     ]  # fmt: skip
     blocks: list[Block] = [
@@ -116,7 +112,7 @@ def _comparison(stored: int, wall: float, baseline: Baseline | None) -> list[Blo
         return []
     theirs, kind = baseline.seconds(stored), " (estimated)" if baseline.estimated else " (as stated)"
     grid = Grid(
-        (Column("", 0.34), Column("Documents an hour", 0.22, "right"), Column(f"Time for {plural(stored, 'document')}", 0.26, "right"), Column("Factor", 0.18, "right")),
+        (Column("", 0.34), Column("Documents an hour", 0.22, "right"), Column(f"Time for {counted(stored, 'document')}", 0.26, "right"), Column("Factor", 0.18, "right")),
         (
             ("Baseline" + kind, f"{baseline.rate(stored):,.4g}", span(theirs), "1 ×"),
             ("This run (measured)", f"{stored / wall * 3600:,.0f}", span(wall), f"{theirs / wall:,.3g} ×"),
@@ -181,7 +177,7 @@ def _aside(data: ReportData, *, thumbnails: bool) -> list[Block]:
     if same:
         blocks.append(
             prose(
-                (plural(same, "duplicate"), True),
+                (counted(same, "duplicate"), True),
                 " by content: the bytes were done once, the result counts for each.",
             )
         )
@@ -195,7 +191,7 @@ def _aside(data: ReportData, *, thumbnails: bool) -> list[Block]:
         title = Heading(group.reason, 2, f"reason-{number}")
         kind = {"quarantined": "With a problem", "skipped": "Left out"}.get(group.outcome, group.outcome)
         what = prose(
-            (f"{kind}: {plural(group.number, 'document')}", True),
+            (f"{kind}: {counted(group.number, 'document')}", True),
             f" · {group.problem}" if group.problem else "",
         )
         remedy = prose(("What to do: ", True), group.remedy or "nothing can be done with these files.")
@@ -283,11 +279,11 @@ def _method(data: ReportData, baseline: Baseline | None) -> list[Block]:
         ("docdask", facts.first(summary.get("docdask_version"))),
     ]
     types = texts(data.documents, "mime_type")
-    counted = sorted(
+    by_type = sorted(
         ((short_type(t), int((types == t).sum())) for t in set(types)), key=lambda pair: (-pair[1], pair[0])
     )
-    if counted:
-        rows.append(("Types", ", ".join(f"{name} {number:,}" for name, number in counted[:12])))
+    if by_type:
+        rows.append(("Types", ", ".join(f"{name} {number:,}" for name, number in by_type[:12])))
     cost = numbers(data.calls, "cost_usd")
     if data.costs is None and len(cost) and float(cost[cost == cost].sum()) > 0:  # noqa: PLR0124 - leaves NaN out
         rows.append(("Paid", f"{float(cost[cost == cost].sum()):,.2f} USD, as priced by the calls"))  # noqa: PLR0124

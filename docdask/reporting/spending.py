@@ -12,6 +12,7 @@ from docdask.charts.gallery import CHARTS
 from docdask.reporting.content import Block, Card, Cards, Chart, Column, Grid, Heading, Together, prose
 from docdask.reporting.costs import Amount, Costs
 from docdask.tables.money import dollars
+from docdask.words import counted
 
 
 def billing(summary: Mapping[str, Any]) -> str:
@@ -25,10 +26,10 @@ def cards(summary: Mapping[str, Any], costs: Costs | None) -> list[Block]:
         return []
     paid, risk = _paid(summary), _risk(summary)
     row = [
-        Card("Paid", dollars(paid.usd), f"{_pages(paid.pages)} · {billing(summary)}"),
-        Card("Planned", dollars(costs.planned.usd), _pages(costs.planned.pages)),
+        Card("Paid", dollars(paid.usd), f"{counted(paid.pages, 'page')} · {billing(summary)}"),
+        Card("Planned", dollars(costs.planned.usd), counted(costs.planned.pages, "page")),
         Card(
-            "At risk", dollars(risk.usd), f"{_pages(risk.pages)} in calls without a known end",
+            "At risk", dollars(risk.usd), f"{counted(risk.pages, 'page')} in calls without a known end",
             "bad" if risk.pages else "plain",
         ),
     ]  # fmt: skip
@@ -40,7 +41,9 @@ def chapter(summary: Mapping[str, Any], costs: Costs | None) -> list[Block]:
     if not billing(summary) or costs is None:
         return []
     paid = _paid(summary)
-    lead = prose((f"{_pages(paid.pages)} paid, {dollars(paid.usd)}", True), f" ({billing(summary)}).")
+    lead = prose(
+        (f"{counted(paid.pages, 'page')} paid, {dollars(paid.usd)}", True), f" ({billing(summary)})."
+    )
     return [
         Heading("What it cost", 1, "cost"),
         lead,
@@ -204,7 +207,3 @@ def _paid(summary: Mapping[str, Any]) -> Amount:
 
 def _risk(summary: Mapping[str, Any]) -> Amount:
     return Amount(int(summary.get("pages_at_risk") or 0), float(summary.get("cost_at_risk_usd") or 0.0))
-
-
-def _pages(number: int) -> str:
-    return f"{number:,} page" if number == 1 else f"{number:,} pages"

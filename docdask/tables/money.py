@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from docdask.store import paidrun
 from docdask.store.spending import FollowedLedger
+from docdask.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,14 +99,14 @@ def paid(told: Mapping[str, Any]) -> str:
     """``1,234 pages paid, $1.85 (EMULATED: nothing billed)``; empty for a run that is not paid."""
     if not told.get("billing"):
         return ""
-    return f"{_pages(told['pages_paid'])} paid, {dollars(told['cost_usd'])} ({told['billing']})"
+    return f"{counted(told['pages_paid'], 'page')} paid, {dollars(told['cost_usd'])} ({told['billing']})"
 
 
 def at_risk(told: Mapping[str, Any]) -> str:
     """What calls without a known end may have cost, and who tells which they are; empty if there are none."""
     if not told.get("pages_at_risk"):
         return ""
-    amount = f"{_pages(told['pages_at_risk'])}, {dollars(told['cost_at_risk_usd'])}"
+    amount = f"{counted(told['pages_at_risk'], 'page')}, {dollars(told['cost_at_risk_usd'])}"
     if told.get("state") in _GOING_ON:
         return f"in flight: {amount}"
     return f"at risk: {amount} (calls without a known end; docdask debug ledger {told.get('run', 'RUN')} names them)"
@@ -114,7 +115,3 @@ def at_risk(told: Mapping[str, Any]) -> str:
 def lines(told: Mapping[str, Any]) -> list[str]:
     """What a run says about money, a sentence a line; none if it is not paid."""
     return [line for line in (paid(told), at_risk(told)) if line]
-
-
-def _pages(number: int) -> str:
-    return f"{number:,} page" if number == 1 else f"{number:,} pages"

@@ -21,6 +21,7 @@ from docdask.store.ledger import open_writer
 from docdask.store.manifest import Manifest
 from docdask.store.run import RunDirectory
 from docdask.store.spending import FollowedLedger
+from docdask.words import duration
 from tests.core.test_ledger import record
 
 RUNNING = {
@@ -131,7 +132,7 @@ def test_the_time_left_is_rounded_to_what_is_known(eta_s: float, told: str) -> N
 
 @given(st.floats(0, 1e9))
 def test_a_duration_is_short_and_never_nothing(seconds: float) -> None:
-    told = telling.duration(seconds)
+    told = duration(seconds)
     assert len(told) <= 12
     assert seconds == 0 or not told.startswith("0 ")
     assert "60 s" not in told
