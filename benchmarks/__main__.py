@@ -10,6 +10,7 @@ ALL = (
     "speedup",
     "plan_sample",
     "plan_million",
+    "large_pile",
     "scan",
     "corpus",
     "quality",

@@ -70,6 +70,48 @@ def test_commands_exist_with_their_options(page, line):
             assert word.partition("=")[0] in known, f"{page}: docdask {line}"
 
 
+#: A command as it is typed: no alternatives, no options in brackets, nothing left out.
+TYPED = re.compile(r"^    docdask ([a-z][^`#\n\[…]*?)\s*(?:#.*)?$", re.MULTILINE)
+
+
+def typed() -> list[tuple[str, str]]:
+    """Commands that stand on a line of their own and can be given as they are."""
+    return sorted(
+        {(page.name, line) for page in PAGES for line in TYPED.findall(page.read_text(encoding="utf-8"))}
+    )
+
+
+@pytest.mark.parametrize(("page", "line"), typed())
+def test_commands_can_be_given_as_they_stand(page, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    words = shlex.split(line)
+    command: click.Command = cli
+    while words and isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            break
+        command, words = found, words[1:]
+    assert command is not cli
+    command.make_context("docdask", words)  # says what is missing, too much, or of the wrong kind
+
+
+def test_each_command_line_is_among_them():
+    assert ("README.md", "plan invoices/ --to runs/june") in typed()
+    assert len(typed()) > 30
+
+
+def test_every_page_can_be_reached_from_the_first():
+    pages, seen = {ROOT / "README.md"}, set()
+    while pages - seen:
+        page = (pages - seen).pop()
+        seen.add(page)
+        targets = [target.partition("#")[0] for target in LINK.findall(page.read_text(encoding="utf-8"))]
+        pages |= {(page.parent / t).resolve() for t in targets if t.endswith(".md") and "://" not in t}
+    assert {page for page in PAGES if page.parent.name != "adr"} <= seen
+
+
 def test_every_command_and_option_is_documented():
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     for name in cli.list_commands(click.Context(cli)):
