@@ -79,7 +79,7 @@ class Sender:
             return None
         return Refusal(
             "oversize-image",
-            f"it has {max_pixels / 1e6:,.0f} million pixels, {longest_side:,} on its longest side; Document AI takes "
+            f"it has {max_pixels / 1e6:,.1f} million pixels, {longest_side:,} on its longest side; Document AI takes "
             f"{most / 1e6:,.0f} million and {side:,}",
             "scan it at a lower resolution, make a PDF of it, or let the offline engine read it",
         )

@@ -31,6 +31,8 @@ from docdask.store.run import PLAN_ROWS, RunDirectory
 
 __all__ = ["append", "branch", "branches", "copies", "escalate", "planned", "set_aside", "superseded"]
 
+#: Reasons of one problem that a plan tells; more of them differ in numbers, as a rule.
+_REASONS = 3
 _NEEDED = [*dict.fromkeys([*DECIDING, *planrows.COPIED])]
 
 
@@ -341,10 +343,23 @@ def _till(run: RunDirectory, configuration: Configuration | None) -> Till | None
     return till
 
 
+def _told(aside: Mapping[tuple[str, str], Counter[str]]) -> list[dict[str, Any]]:
+    """Rows of what is set aside: one a reason, or one a problem where each document has its own numbers in it."""
+    rows = [
+        {"outcome": outcome, "problem": problem, "documents": n, "reason": reason}
+        for (outcome, problem), reasons in aside.items()
+        for reason, n in (
+            reasons.items()
+            if len(reasons) <= _REASONS
+            else [(f"{next(iter(reasons))} (others likewise)", reasons.total())]
+        )
+    ]
+    return sorted(rows, key=lambda row: -row["documents"])
+
+
 def _summary(catalog: pa.Table, routed: Routed, chosen: Numbers) -> dict[str, Any]:
     states: Counter[str] = Counter()
-    aside: Counter[tuple[str, str]] = Counter()
-    reasons: dict[tuple[str, str], str] = {}
+    aside: dict[tuple[str, str], Counter[str]] = {}
     rows = np.flatnonzero(routed.way < 0)
     columns = catalog.select(["state", "problem", "reason"]).take(pa.array(rows)).to_pylist()
     for row, found in zip(rows.tolist(), columns, strict=True):
@@ -352,18 +367,16 @@ def _summary(catalog: pa.Table, routed: Routed, chosen: Numbers) -> dict[str, An
         state = "skipped" if refusal else found["state"]
         problem = refusal.problem if refusal else found["problem"] or "unknown"
         states[state] += 1
-        aside[state, problem] += 1
-        reasons.setdefault((state, problem), refusal.reason if refusal else found["reason"] or problem)
+        reason = refusal.reason if refusal else found["reason"] or problem
+        reasons = aside.setdefault((state, problem), Counter())
+        reasons[reason if reason in reasons or len(reasons) <= _REASONS else ""] += 1
     pages, text_pages = routing.counts(catalog)
     return {
         "inputs": len(catalog),
         "ready": int((routed.way >= 0).sum()),
         "quarantined": states["quarantined"],
         "skipped": states["skipped"],
-        "aside": [
-            {"outcome": key[0], "problem": key[1], "documents": n, "reason": reasons[key]}
-            for key, n in aside.most_common()
-        ],
+        "aside": _told(aside),
         "pages": int(pages[chosen].sum()),
         "text_pages": int(text_pages[chosen].sum()),
         "size_bytes": pc.sum(catalog["size_bytes"]).as_py() or 0,

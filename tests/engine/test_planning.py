@@ -274,6 +274,18 @@ def test_what_the_processor_refuses_is_set_aside_before_it_costs_anything(tmp_pa
     assert made.plan(current=True)["name"].to_pylist() == ["good.pdf"]
 
 
+def test_each_reason_is_told_unless_there_are_as_many_as_documents(tmp_path):
+    configured = configuration(Route("rest", processor="ocr"), processors=[processor("ocr")])
+    lists = [json.dumps({"processor": name}) for name in ("ocr2", "ocr2", "invoic")]
+    rows = [row(name, columns=columns) for name, columns in zip("abc", lists, strict=True)]
+    told = plan(run(tmp_path / "few", rows), configured)["aside"]
+    assert [(one["documents"], "ocr2" in one["reason"]) for one in told] == [(2, True), (1, False)]
+    rows = [row(f"{n}", **IMAGE | {"max_pixels": (50 + n) * 1_000_000}) for n in range(9)]
+    (told,) = plan(run(tmp_path / "many", rows), configured)["aside"]
+    assert (told["documents"], told["problem"]) == (9, "oversize-image")
+    assert told["reason"].endswith("(others likewise)")
+
+
 def test_a_file_too_large_for_a_call_goes_by_batch_where_there_is_a_bucket(tmp_path):
     made = run(tmp_path / "run", [row("huge.pdf", size_bytes=60_000_000), row("small.pdf")])
     plan(made, configuration(Route("rest", processor="ocr"), staging="gs://b/p"))
