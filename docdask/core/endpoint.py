@@ -157,7 +157,7 @@ class Endpoint:
         if kind == "poll":
             return
         granted_ns = permit.granted_ns
-        if verdict == "unused":
+        if verdict == "unused" or verdict == "raised":  # noqa: PLR1714 - twice as fast
             self.breaker.unused(granted_ns)
             return
         if verdict == "lost" or verdict == "transient" or verdict == "capacity":  # noqa: PLR1714 - twice as fast

@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     limit: str = ""
     """Quota that a refusal was for: ``requests``, ``pages``, ``user``, ``batch``; empty if it did not say."""
     pages_billed: int | None = None
-    """None: all if the verdict is ``ok``, none if it was refused, unknown if it was lost."""
+    """None: all if the verdict is ``ok`` or the caller failed, none if it was refused, unknown if it was lost."""
     micros_billed: int | None = None
     code: str = ""
     """Status code, for the ledger."""

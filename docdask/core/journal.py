@@ -20,6 +20,7 @@ _KINDS: dict[Verdict, RecordKind] = {
     "capacity": "refused",
     "transient": "refused",
     "permanent": "failed",
+    "raised": "failed",
     "lost": "lost",
     "unused": "withdrawn",
 }
@@ -139,7 +140,7 @@ class Journal:
 
 def billed(permit: Permit, outcome: Outcome) -> tuple[int, int]:
     """Pages and micro-dollars that an answer stands for; what it does not say follows from its verdict."""
-    paid: tuple[Verdict, ...] = ("ok", "too-large")
+    paid: tuple[Verdict, ...] = ("ok", "too-large", "raised")
     pages = outcome.pages_billed
     if pages is None:
         pages = permit.pages if outcome.verdict in paid else 0

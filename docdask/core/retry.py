@@ -16,8 +16,11 @@ from docdask.core.spec import SECOND_NS
 
 #: What an answer says about the endpoint. ``ok``; ``quota``: a quota is spent; ``capacity``: it can't take more now;
 #: ``transient``: it failed; ``lost``: no answer, so nobody knows whether it was billed; ``permanent``: the request
-#: itself can't be done; ``too-large``: the answer did not fit our own limit; ``unused``: no call was made.
-Verdict = Literal["ok", "quota", "capacity", "transient", "lost", "permanent", "too-large", "unused"]
+#: itself can't be done; ``too-large``: the answer did not fit our own limit; ``raised``: the caller failed, which says nothing
+#: about the endpoint, and the call may have been made; ``unused``: no call was made.
+Verdict = Literal[
+    "ok", "quota", "capacity", "transient", "lost", "permanent", "too-large", "raised", "unused"
+]
 
 _VERDICTS: dict[str, Verdict] = {
     "OK": "ok",

@@ -216,7 +216,7 @@ class QuotaSemaphore:
     def _leave(self, permit: Permit, *, failed: bool) -> None:
         """End of a ``with``. An exception says nothing about the endpoint, but the call may have been paid for."""
         if failed:
-            permit.report("permanent", pages_billed=permit.pages, code="exception")
+            permit.report("raised", code="exception")
         else:
             permit.report()
 

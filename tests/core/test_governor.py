@@ -823,3 +823,14 @@ def test_whose_budget_is_spent_and_what_is_left_of_it_is_said():
     assert "budget of the run 'june', of which 5 pages and $0.0200 are left" in refusal.message
     (refusal,) = of(Refuse, stage.want(0, pages=101))
     assert "budget of the project, of which 100 pages are left" in refusal.message
+
+
+def test_a_caller_that_fails_says_nothing_about_the_endpoint_and_may_have_paid():
+    stage = Stage(US, budget=BudgetSpec(pages=100), breaker=BreakerSpec(failures=3, probes=1))
+    for grant in of(Grant, stage.want(0, 3)):
+        stage.give_back(SECOND, grant, "transient")
+    (probe,) = of(Grant, stage.want(10 * SECOND, pages=7))
+    stage.give_back(11 * SECOND, probe, "raised")
+    assert stage.view().endpoints[0].breaker == "half-open"
+    assert stage.view().budgets[0].pages_spent == 7
+    assert of(Grant, stage.want(12 * SECOND)), "the next probe"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from docdask.core import events as ev
 from docdask.core.governor import Governor
 from docdask.core.instructions import Append, Grant, Refuse, Revoke, WakeAt
-from docdask.core.ledger import UNIT, fold
+from docdask.core.ledger import UNIT, Ledger, Unit, fold
 from docdask.core.machine import reachable
+from docdask.core.recovery import recover
+from docdask.core.retry import Verdict
 from docdask.core.server.windows import Bucket, FixedWindow, SlidingWindow, Window
 from docdask.core.spec import BudgetSpec, EndpointSpec, SemaphoreSpec
 from docdask.core.views import view
@@ -28,7 +31,7 @@ PERIOD = 10 * SECOND
 GUARD = SECOND // 10
 LEASE = 30 * SECOND
 WORKERS = ("a", "b", "c")
-VERDICTS = ("ok", "ok", "ok", "quota", "capacity", "transient", "lost", "permanent", "too-large", "unused")
+VERDICTS = ("ok", "ok", "ok", *get_args(Verdict))
 
 SPEC = SemaphoreSpec(
     (
@@ -43,6 +46,11 @@ SPEC = SemaphoreSpec(
     budget=BudgetSpec(pages=150),
     ledger=True,
 )
+
+
+def record_pages(unit: Unit) -> int:
+    """Pages that a unit has asked for so far."""
+    return sum(record.pages for record in unit.story if record.kind == "intent")
 
 
 class Books:
@@ -291,6 +299,7 @@ class GovernorMachine(RuleBasedStateMachine):
         self._everybody_is_served_in_the_end()
         self._replay_is_the_identity()
         self._every_prefix_of_the_ledger_is_a_possible_state()
+        self._a_governor_that_goes_on_from_any_prefix_spends_no_page_too_many()
         self._no_kind_of_server_refuses()
 
     def _everybody_is_served_in_the_end(self):
@@ -310,10 +319,46 @@ class GovernorMachine(RuleBasedStateMachine):
         assert [fresh.handle(event) for event in self.events] == self.answers
 
     def _every_prefix_of_the_ledger_is_a_possible_state(self):
+        """Whatever record a crash made the last one: it follows from those before, and nobody has spent too much."""
         possible = reachable(UNIT, "new")
-        for records in self.records.values():
-            for length in range(0, len(records) + 1, max(1, len(records) // 8)):
-                assert all(unit.state in possible for unit in fold(records[:length]).units.values())
+        for name, records in self.records.items():
+            ledger, most = Ledger(), 40 if name else 150
+            for record in records:
+                ledger.apply(record)
+                unit = ledger.units[record.unit]
+                assert unit.state in possible
+                assert not ledger.ignored, record
+                assert unit.pages_billed + sum(pages for pages, _ in unit.open.values()) <= record_pages(unit)
+                assert ledger.pages_billed + ledger.at_risk[0] <= most
+            whole = fold(records)
+            assert (ledger.pages_billed, ledger.at_risk) == (whole.pages_billed, whole.at_risk)
+
+    def _a_governor_that_goes_on_from_any_prefix_spends_no_page_too_many(self):
+        records = self.records["L"]
+        for length in {0, len(records) // 3, len(records) // 2, len(records)}:
+            recovery = recover(records[:length], "s", SPEC, now_utc_ns=self.now_ns)
+            heir, now_ns = Governor(epoch=recovery.epoch), self.now_ns
+            spent = recovery.spent.get("capped", (0, 0, 0, 0))
+            for event in (
+                ev.Register(now_ns, "s", SPEC),
+                ev.OpenLedger(now_ns, "L", recovery.epoch, recovery.fence, recovery.sequence),
+                ev.OpenRun(now_ns, "s", "capped", budget=BudgetSpec(pages=40), spent=spent, ledger="L"),
+            ):
+                assert heir.handle(event) == []
+            assert spent[0] + spent[2] <= 40
+            waiters = tuple(ev.Waiter(f"n{n}", 1) for n in range(60))
+            out = heir.handle(ev.Want(now_ns, "s", "a", waiters, run="capped"))
+            for _ in range(60):  # all that it may, at once or later
+                now_ns += PERIOD // 6
+                out += heir.handle(ev.Timer(now_ns, "s"))
+                for grant in [i for i in out if isinstance(i, Grant)]:
+                    outcome = ev.Outcome(grant.permit, grant.fence, "ok", SECOND)
+                    out += heir.handle(ev.Return(now_ns, "s", "a", (outcome,)))
+                    out += heir.handle(ev.Durable(now_ns, 10**9, "L"))
+            granted = {i.permit: i for i in out if isinstance(i, Grant)}
+            assert len(granted) == 40 - spent[0] - spent[2]
+            assert all(grant.fence > recovery.fence for grant in granted.values())
+            assert {i.reason for i in out if isinstance(i, Refuse)} == {"budget"}
 
     def _no_kind_of_server_refuses(self):
         """Calls arrive at most a guard after their grant; the quota is that of the endpoint that nobody changed."""
@@ -348,6 +393,40 @@ def test_a_waiter_told_to_wait_is_granted_then_and_not_a_nanosecond_before(quota
         assert not [i for i in governor.handle(ev.Timer(at_ns - 1, "s")) if isinstance(i, Grant)]
         out = governor.handle(ev.Timer(at_ns, "s"))
         assert [i for i in out if isinstance(i, Grant)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 12), st.integers(1, 12), st.sampled_from(["interactive", "normal", "bulk"]),
+            st.sampled_from([(), ("us",), ("eu",)]),
+        ),
+        min_size=1, max_size=8,
+    ),
+    st.booleans(),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_whoever_waits_is_granted_at_the_moment_told_with_every_limit_at_once(wants, burst):
+    """Two endpoints, requests, pages and the user's quota, lanes, residency: the first moment told is right, to the nanosecond."""
+    governor, spec = (
+        Governor(),
+        replace(SPEC, lease_ns=10**15, budget=BudgetSpec(), ledger=False, burst=burst, adaptive=False),
+    )
+    spec = replace(spec, endpoints=tuple(replace(one, in_flight=None) for one in spec.endpoints))
+    governor.handle(ev.Register(0, "s", spec))
+    out = []
+    for number, (count, pages, lane, locations) in enumerate(wants):
+        waiters = tuple(ev.Waiter(f"p{number}.{n}", pages) for n in range(count))
+        out += governor.handle(ev.Want(0, "s", "w", waiters, lane=lane, locations=locations))
+    for number in range(25):
+        if not sum(view(governor, "s").waiting.values()):
+            return
+        *_, at_ns = (i.at_ns for i in out if isinstance(i, WakeAt))
+        early = governor.handle(ev.Timer(at_ns - 1, "s"))
+        assert not [i for i in early if isinstance(i, Grant)]
+        out = [*early, *governor.handle(ev.Timer(at_ns, "s"))]
+        # The first moment was told before the last of them came.
+        assert number == 0 or [i for i in out if isinstance(i, Grant)]
 
 
 @given(
