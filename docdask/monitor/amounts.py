@@ -1,4 +1,4 @@
-"""Amounts in words: sizes of files, and estimates with the interval that they lie in."""
+"""Amounts in words: sizes of files, prices of calls, and estimates with the interval that they lie in."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def size(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:.1f} TB"
+
+
+def call_dollars(micros: int) -> str:
+    """``$1.85``; below a cent, as a single call costs, to a hundredth of one: ``$0.0075``."""
+    return f"${micros / 1e6:,.2f}" if micros >= 10_000 or not micros else f"${micros / 1e6:,.4f}"

@@ -1,4 +1,4 @@
-"""The command ``docdask debug ledger``: arguments to :mod:`docdask.monitor.story`, which is imported when it is asked for."""
+"""The command ``docdask debug ledger``: its arguments; what it tells is imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def ledger_command(run_: str, unit: str | None, as_json: bool) -> None:
     """
     import json
 
-    from docdask.monitor import risk
-    from docdask.monitor.story import stories, totals_dict, totals_of, totals_text
+    from docdask.monitor import ledger_totals, risk
+    from docdask.monitor.story import stories
 
     if unit is None:
-        found, calls = totals_of(run_), risk.open_calls(run_)
+        found, calls = ledger_totals.of(run_), risk.open_calls(run_)
         if as_json:
-            click.echo(json.dumps({**totals_dict(found), "at_risk": risk.to_json(calls)}))
+            click.echo(json.dumps({**ledger_totals.to_json(found), "at_risk": risk.to_json(calls)}))
         else:
-            click.echo("\n\n".join(filter(None, (totals_text(run_, found), risk.text(calls)))))
+            click.echo("\n\n".join(filter(None, (ledger_totals.text(run_, found), risk.text(calls)))))
         return
     told = stories(run_, unit)
     click.echo(

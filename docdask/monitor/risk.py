@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from docdask.monitor.columns import WIDTH
 from docdask.store.run import RunDirectory
 from docdask.store.spending import FollowedLedger
 from docdask.tables.money import MICRO_USD, dollars
@@ -16,7 +17,6 @@ from docdask.words import counted
 
 #: Calls that a terminal is told of.
 _MOST = 20
-_WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def text(calls: list[OpenCall]) -> str:
             f" and {counted(len(call.documents) - 2, 'more document')}" if len(call.documents) > 2 else ""
         )
         head = f"  {call.pages:>6,} {dollars(call.cost_usd):>10}  {call.request_id}"
-        room = len(head) + 2 + len(said) <= _WIDTH
+        room = len(head) + 2 + len(said) <= WIDTH
         lines += [f"{head}  {said}".rstrip()] if room else [head, " " * 21 + said]
     if len(calls) > _MOST:
         lines.append(f"  and {counted(len(calls) - _MOST, 'more call')}: --json has all")

@@ -1,27 +1,27 @@
-"""What a ledger says, for people: what a run has paid for, and the story of one unit (``docdask debug ledger``).
+"""The story of one unit, for people: every record that a ledger has of it (``docdask debug ledger RUN UNIT``).
 
-Rules: a ledger of any length is read in bounded memory; what was wrong with its segments is said, not passed over; a
-document is found by its name or id through the plan, and a request that several documents share is told whole.
+Rules: a ledger of any length is read in bounded memory; a document is found by its name or id through the plan, and a
+request that several documents share is told whole.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Container, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from docdask.core.ledger import Record, fold
-from docdask.core.segments import Faults
-from docdask.core.totals import Totals
 from docdask.errors import UsageError
+from docdask.monitor.amounts import call_dollars
+from docdask.monitor.columns import WIDTH, columns
+from docdask.monitor.ledger_totals import must_exist
 from docdask.store import ledger
 from docdask.words import counted
 
 #: Units that one look at a ledger tells of.
 _MOST_UNITS = 20
-_WIDTH = 80
 _UNDER = " " * 13  # below what a row says
 
 
@@ -51,7 +51,7 @@ class Story:
         said = [
             facts["state"],
             counted(facts["attempts"], "attempt"),
-            f"{counted(facts['pages_billed'], 'page')} billed, {_dollars(round(facts['cost_usd'] * 1e6))}",
+            f"{counted(facts['pages_billed'], 'page')} billed, {call_dollars(round(facts['cost_usd'] * 1e6))}",
         ]
         if facts["pages_at_risk"]:
             said.append(f"{counted(facts['pages_at_risk'], 'page')} at risk")
@@ -86,7 +86,7 @@ def stories(url: str, wanted: str) -> list[Story]:
     UsageError
         If there is no ledger, nothing in it fits, or more than twenty units do.
     """
-    _must_exist(url)
+    must_exist(url)
     ids = list(dict.fromkeys(_units_of(url, wanted))) or [wanted]
     found: dict[str, list[Record]] = {}
     for record in ledger.records(url, of=ids):
@@ -131,109 +131,17 @@ def _units_of(url: str, wanted: str) -> Iterator[str]:
             yield from (pack_id(units) for units in shared.values())
 
 
-def _must_exist(url: str) -> None:
-    if not ledger.exists(url):
-        raise UsageError(
-            f"there is no ledger in {url}", "give the run directory of a run that calls a paid service"
-        )
-
-
-def totals_of(url: str) -> Totals:
-    """Totals of a ledger.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    StorageError
-        If the storage refuses.
-    """
-    _must_exist(url)
-    return ledger.totals(url)
-
-
-def totals_text(url: str, found: Totals) -> str:
-    """Totals of the ledger at ``url``, for a terminal of 80 columns."""
-    span = f"{_moment(found.first_utc_ns)} to {_moment(found.last_utc_ns)} UTC" if found.records else ""
-    facts = [
-        ("records", f"{found.records:,} of {counted(found.epoch, 'governor')}"),
-        ("", span),
-        ("billed", f"{counted(found.pages_billed, 'page')}, {_dollars(found.micros_billed)}"),
-        (
-            "at risk",
-            f"{counted(found.pages_at_risk, 'page')}, {_dollars(found.micros_at_risk)}: calls whose end is not known",
-        ),
-        ("units", " · ".join(f"{count:,} {state}" for state, count in found.units.items())),
-    ]
-    if found.operations:
-        some = ", ".join(operation.name for operation in found.operations[:3])
-        more = len(found.operations) - 3
-        facts.append(
-            (
-                "operations",
-                f"{counted(len(found.operations), 'batch operation')} not ended: {some}"
-                + (f" and {more:,} more" if more > 0 else ""),
-            )
-        )
-    if len(found.runs) > 1:
-        facts += [
-            (
-                "run",
-                f"{run or '(none)'} in {semaphore}: {counted(purse.pages_billed, 'page')}, {_dollars(purse.micros_billed)}",
-            )
-            for (semaphore, run), purse in sorted(found.runs.items())
-        ]
-    facts.append(("segments", _faults(found.faults)))
-    if found.ignored:
-        facts.append(("impossible", f"{counted(found.ignored, 'record')} that no transition allows"))
-    lines = [f"ledger of {url}"]
-    for name, value in facts:
-        lines += textwrap.wrap(
-            value, _WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13, break_long_words=False,
-            break_on_hyphens=False,
-        )  # fmt: skip
-    return "\n".join([*lines, "", *_endpoints(found)])
-
-
-def _faults(faults: Faults) -> str:
-    said = [
-        *(f"{name} has a torn tail" for name in faults.torn),
-        *(f"line {line} of {name} is damaged" for name, line in faults.damaged),
-        *(f"record {first:,} is missing" if first == last else f"records {first:,} to {last:,} are missing" for first, last in faults.missing),
-    ]  # fmt: skip
-    more = len(said) - 6
-    said = said[:6] + ([f"{more:,} more of that kind"] if more > 0 else [])
-    if faults.repeated:
-        said.append(f"{counted(faults.repeated, 'record')} there twice")
-    if faults.overruled:
-        said.append(f"{counted(faults.overruled, 'record')} of a governor that had been replaced")
-    return "; ".join(said) or "whole"
-
-
-def _endpoints(found: Totals) -> list[str]:
-    head = ("endpoint", "calls", "answered", "refused", "failed", "lost", "pages", "$")
-    rows = [
-        (
-            name or "-",
-            *(f"{n:,}" for n in (e.calls, e.answered, e.refused, e.failed, e.lost, e.pages_billed)),
-            f"{e.micros_billed / 1e6:,.2f}",
-        )
-        for name, e in found.endpoints.items()
-    ]
-    return _columns([head, *rows], left={0}) if rows else []
-
-
 def _table(records: tuple[Record, ...]) -> list[str]:
     """Rows of a story under their days; a code that has no room stands on a line of its own."""
     head = ("time (UTC)", "what", "try", "fence", "endpoint", "worker", "pages", "$")
     rows = [head, *map(_row, records)]
     spare = (
-        _WIDTH
-        - max(len(line) for line in _columns([(*row[:4], "", *row[5:]) for row in rows], left=frozenset()))
+        WIDTH
+        - max(len(line) for line in columns([(*row[:4], "", *row[5:]) for row in rows], left=frozenset()))
         - 1
     )
     rows = [(*row[:4], _end(row[4], max(spare, 12)), *row[5:]) for row in rows]
-    lines = _columns(rows, left={0, 1, 4, 5})
+    lines = columns(rows, left={0, 1, 4, 5})
     told, day = [lines[0]], ""
     for record, line in zip(records, lines[1:], strict=True):
         today = f"{datetime.fromtimestamp(record.at_utc_ns / 1e9, UTC):%Y-%m-%d}"
@@ -241,12 +149,12 @@ def _table(records: tuple[Record, ...]) -> list[str]:
             told.append(today)
             day = today
         full = f"{line.ljust(len(lines[0]))} {record.code}".rstrip()
-        if len(full) <= _WIDTH:
+        if len(full) <= WIDTH:
             told.append(full)
         else:
             told += [
                 line,
-                *textwrap.wrap(record.code, _WIDTH, initial_indent=_UNDER, subsequent_indent=_UNDER),
+                *textwrap.wrap(record.code, WIDTH, initial_indent=_UNDER, subsequent_indent=_UNDER),
             ]
     return told
 
@@ -269,44 +177,3 @@ def _row(record: Record) -> tuple[str, ...]:
 def _end(name: str, most: int) -> str:
     """A long name's end: what tells it from others stands there."""
     return name if len(name) <= most else f"…{name[1 - most :]}"
-
-
-def _columns(rows: list[tuple[str, ...]], *, left: Container[int]) -> list[str]:
-    """Rows as wide as they must be, words to the left and numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        " ".join(
-            cell.ljust(width) if at in left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-            if width
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _moment(utc_ns: int) -> str:
-    return f"{datetime.fromtimestamp(utc_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _dollars(micros: int) -> str:
-    return f"${micros / 1e6:,.2f}" if micros >= 10_000 or not micros else f"${micros / 1e6:,.4f}"
-
-
-def totals_dict(found: Totals) -> dict[str, Any]:
-    """Totals as JSON values."""
-    return {
-        "records": found.records,
-        "epochs": found.epoch,
-        "first_utc_ns": found.first_utc_ns,
-        "last_utc_ns": found.last_utc_ns,
-        "pages_billed": found.pages_billed,
-        "cost_usd": found.micros_billed / 1e6,
-        "pages_at_risk": found.pages_at_risk,
-        "cost_at_risk_usd": found.micros_at_risk / 1e6,
-        "units": found.units,
-        "operations": [asdict(operation) for operation in found.operations],
-        "runs": [{"semaphore": s, "run": run, **asdict(purse)} for (s, run), purse in found.runs.items()],
-        "endpoints": {name: asdict(answers) for name, answers in found.endpoints.items()},
-        "ignored": found.ignored,
-        "faults": {"whole": found.faults.whole, **asdict(found.faults)},
-    }

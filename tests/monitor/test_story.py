@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from docdask.core.ledger import Record
 from docdask.errors import UsageError
 from docdask.model import pack_id
-from docdask.monitor import story
+from docdask.monitor import ledger_totals, story
 from docdask.monitor.ledger_command import ledger_command
-from docdask.monitor.story import stories, totals_of, totals_text
+from docdask.monitor.story import stories
 from docdask.store.ledger import open_writer
 
 BEGIN = 1_795_474_422_123_000_000
@@ -64,7 +64,7 @@ def run(tmp_path):
 
 
 def test_the_totals_fit_a_terminal_and_say_everything(run):
-    said = totals_text(run, totals_of(run))
+    said = ledger_totals.text(run, ledger_totals.of(run))
     assert max(map(len, said.splitlines())) <= 80 or run in max(said.splitlines(), key=len)
     for words in (
         "8 of 1 governor", "2026-11-23 22:53:42 to 2026-11-24 23:53:44", "3 pages, $0.01", "3 pages, $0.01: calls whose", "1 operating · 1 stored",
@@ -80,7 +80,7 @@ def test_what_is_wrong_with_segments_is_said(run, tmp_path):
     path = tmp_path / "june" / "ledger" / "epoch-00001.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], b"x" + lines[1], *lines[2:], b"half a li"]))
-    said = " ".join(totals_text(run, totals_of(run)).split())
+    said = " ".join(ledger_totals.text(run, ledger_totals.of(run)).split())
     assert "epoch-00001.jsonl has a torn tail" in said
     assert "line 2 of epoch-00001.jsonl is damaged" in said
     assert "record 2 is missing" in said
@@ -111,7 +111,7 @@ def test_a_unit_that_nobody_knows_and_too_short_a_beginning_are_errors(run, monk
 
 def test_a_folder_without_a_ledger_is_told(tmp_path):
     with pytest.raises(UsageError, match="there is no ledger"):
-        totals_of(str(tmp_path))
+        ledger_totals.of(str(tmp_path))
     with pytest.raises(UsageError, match="there is no ledger"):
         stories(str(tmp_path), "u")
 
