@@ -306,7 +306,8 @@ class QuotaSemaphore:
         return self._sync(self._configure, spec)
 
     async def _configure(self, spec: SemaphoreSpec) -> None:
-        await self._register()
+        with contextlib.suppress(UsageError):  # other limits are in force: they are what is to be changed
+            await self._register()
         await self.agent.tell(ev.Configure(0, self.name, spec))
         if spec != self.spec:
             self._former = tuple({*self._former, self.spec} - {spec})

@@ -90,6 +90,19 @@ def test_a_second_registration_that_differs_is_told_what_differs(client):
         QuotaSemaphore(20, "agreed").register()
 
 
+def test_who_comes_with_other_limits_can_change_those_in_force(made, client):
+    first = QuotaSemaphore(10, "changed").register()
+    with Client(made, set_as_default=False) as other:
+        second = QuotaSemaphore(20, "changed", client=other)
+        with pytest.raises(UsageError, match="change the limits of this one"):
+            second.register()
+        second.configure(requests=20)
+        assert [seen.view().meters[0].limit for seen in (first, second)] == [20, 20]
+        second.configure(requests=0)
+        with pytest.raises(PermitRefused, match="a quota of 0"):
+            first.acquire()
+
+
 def test_acquire_gives_up_in_time_and_leaves_nothing_behind(client):
     semaphore = QuotaSemaphore(name="busy", in_flight=1)
     semaphore.acquire()
