@@ -81,6 +81,8 @@ class Manifest:
 
         ``self`` is what the run was made with (there), ``other`` what is asked for now (here).
         """
+        if self.engine != other.engine:  # what else differs follows from that
+            return [_phrase("engine", self.engine, other.engine)]
         found: list[str] = []
         for name in (f.name for f in fields(self) if f.name not in _CIRCUMSTANCES):
             there, here = getattr(self, name), getattr(other, name)
@@ -94,14 +96,32 @@ class Manifest:
 _ABSENT = object()
 
 
-def _dict_differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    return [
-        _phrase(key, there.get(key, _ABSENT), here.get(key, _ABSENT))
-        for key in sorted(there.keys() | here.keys())
-        if there.get(key, _ABSENT) != here.get(key, _ABSENT)
-    ]
+def _dict_differences(there: dict[str, Any], here: dict[str, Any], before: str = "") -> list[str]:
+    """Each value that differs, by the keys that lead to it: ``processors ocr imageless: True there, False here``."""
+    found: list[str] = []
+    for key in sorted(there.keys() | here.keys()):
+        old, new = (_numbered(side.get(key, _ABSENT)) for side in (there, here))
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            found.extend(_dict_differences(old, new, f"{before}{key} "))
+        else:
+            found.append(_phrase(f"{before}{key}", old, new))
+    return found
+
+
+def _numbered(value: Any) -> Any:
+    """A list of tables, as routes are, by the place of each, counted from 1; anything else as it is."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return {str(number): item for number, item in enumerate(value, 1)}
+    return value
 
 
 def _phrase(name: str, there: Any, here: Any) -> str:
-    shown = ["not set" if value is _ABSENT else repr(value) for value in (there, here)]
-    return f"{name}: {shown[0]} there, {shown[1]} here"
+    return f"{name}: {_shown(there)} there, {_shown(here)} here"
+
+
+def _shown(value: Any) -> str:
+    if value is _ABSENT:
+        return "not set"
+    return "set" if isinstance(value, dict) else repr(value)

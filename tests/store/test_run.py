@@ -63,6 +63,25 @@ class TestBeginning:
         ):
             assert part in caught.value.message
 
+    def test_only_what_differs_is_named_however_deep_it_is(self):
+        ocr = {"type": "OCR_PROCESSOR", "options": {}, "imageless": True}
+        made = {"processors": {"ocr": ocr}, "routes": [{"name": "all", "processor": "ocr"}]}
+        asked = {
+            "processors": {"ocr": {**ocr, "imageless": False}, "invoice": {"type": "INVOICE_PROCESSOR"}},
+            "routes": [{"name": "all", "processor": "invoice"}],
+        }
+        there, here = (Manifest("documentai", "1", options, tokens=False) for options in (made, asked))
+        assert there.differences(here) == [
+            "processors invoice: not set there, set here",
+            "processors ocr imageless: True there, False here",
+            "routes 1 processor: 'ocr' there, 'invoice' here",
+        ]
+
+    def test_of_another_engine_nothing_else_is_named(self):
+        there = Manifest("emulator", "1", {"project": "emulated"}, tokens=False)
+        here = Manifest("documentai", "2", {"project": "p"}, tokens=True)
+        assert there.differences(here) == ["engine: 'emulator' there, 'documentai' here"]
+
     def test_where_there_is_nothing_the_remedy_says_how_to_make_one(self, url):
         with pytest.raises(errors.RunNotFound, match="does not exist") as caught:
             RunDirectory.open(url)
