@@ -152,7 +152,14 @@ class Payer:
                 semaphore.release(permit)
         bad = [check for check in found if not check.ok]
         if bad:
-            raise EngineError("; ".join(dict.fromkeys(check.message for check in bad)), bad[0].remedy)
+            raise EngineError("; ".join(dict.fromkeys(check.message for check in bad)), self._remedy(bad[0]))
+
+    def _remedy(self, bad: Check) -> str:
+        """What to do, and how the run comes to know of it, where it is something that its own copy of the file says."""
+        if bad.error is not None and bad.error.scope in ("credentials", "client"):
+            return bad.remedy
+        engine = "emulator" if self._own else "documentai"
+        return f"{bad.remedy}; for the run to know what you change in docdask.toml: docdask plan SOURCE --to {self.run.url} --engine {engine}"
 
     def _stop_emulator(self) -> None:
         emulator, self._emulator = self._emulator, None

@@ -323,6 +323,19 @@ def test_a_processor_that_refuses_everybody_is_told_before_anything_is_paid(pile
         assert books(refusing)[0] == 0
 
 
+def test_what_was_put_right_in_the_file_reaches_a_run_that_was_refused(pile, emulator):
+    toml = Path("docdask.toml")
+    named = 'processor = "form"\nversion = "pretrained-form-parser-v2.0-2022-11-10"'
+    toml.write_text(toml.read_text().replace('processor = "form"', named.replace('"form"', '"from"')))
+    with pytest.raises(EngineError, match=r"no processor .*from") as caught:
+        run(pile, processor="form")
+    assert "docdask plan SOURCE --to" in caught.value.remedy
+    toml.write_text(toml.read_text().replace('"from"', '"form"'))
+    docdask.plan(pile, to="run", engine="documentai", cluster="none", processor="form")
+    assert docdask.run("run", cluster="none").summary()["stored"] == 21
+    assert books(emulator)[0] == 39
+
+
 def test_long_documents_go_in_ranges_and_come_back_whole(tmp_path, reading):
     emulator = reading
     from reportlab.pdfgen.canvas import Canvas
