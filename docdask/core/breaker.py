@@ -52,6 +52,12 @@ class Breaker:
         self._probing = self._succeeded = 0
         self._silent = False
 
+    def change(self, spec: BreakerSpec) -> None:
+        """Take other settings; what was seen counts on."""
+        self._spec = spec
+        self._recent = deque(self._recent, maxlen=spec.window)
+        self._failed = sum(self._recent)
+
     def ready_ns(self, now_ns: int) -> int:
         """Earliest moment at which a call may go; ``NEVER_NS`` while a probe is out."""
         if self.state == "closed":

@@ -54,6 +54,12 @@ class Endpoint:
         self._page_ns = 0
         self._widest = 1
 
+    def change(self, semaphore: SemaphoreSpec) -> None:
+        """Take other settings of its parts; what they have learned stays."""
+        self.flight.adaptive = semaphore.adaptive
+        self.breaker.change(semaphore.breaker)
+        self._silence_ns = semaphore.breaker.silence_ns
+
     def closed(self, kind: Kind) -> bool:
         """Whether a quota of 0 closes the endpoint for this kind of call."""
         spec = self.spec

@@ -167,6 +167,8 @@ class Pool:
     def configure(self, spec: SemaphoreSpec, now_ns: int, out: list[Instruction]) -> None:
         """Take other quotas; what was used, is held and waits stays, except what can never be granted now."""
         self.limits.change(spec)
+        for endpoint in self.limits.endpoints.values():
+            endpoint.change(spec)
         self.spec = spec
         self.workers.lease_ns = spec.lease_ns
         self.budget.resize(spec.budget)

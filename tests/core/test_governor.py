@@ -834,3 +834,16 @@ def test_a_caller_that_fails_says_nothing_about_the_endpoint_and_may_have_paid()
     assert stage.view().endpoints[0].breaker == "half-open"
     assert stage.view().budgets[0].pages_spent == 7
     assert of(Grant, stage.want(12 * SECOND)), "the next probe"
+
+
+def test_other_settings_of_the_breaker_hold_for_endpoints_that_are_there_already():
+    stage = Stage(US)
+    grants = of(Grant, stage.want(0, 4))
+    stage.tell(
+        ev.Configure(1, "s", replace(stage.spec, breaker=BreakerSpec(failures=2, window=3), adaptive=False))
+    )
+    assert stage.view().endpoints[0].in_flight_limit is None
+    for grant in grants[:2]:
+        assert stage.view().endpoints[0].breaker == "closed"
+        stage.give_back(2, grant, "transient")
+    assert stage.view().endpoints[0].breaker == "open"
