@@ -17,6 +17,7 @@ import itertools
 import json
 import logging
 import pickle
+import time
 import uuid
 import weakref
 from collections import deque
@@ -26,7 +27,7 @@ from typing import Any
 from docdask._version import __version__
 from docdask.core import events as ev
 from docdask.core import wire
-from docdask.core.spec import SemaphoreSpec
+from docdask.core.spec import Kind, SemaphoreSpec
 from docdask.engine.permit import Permit, Waiting
 from docdask.engine.protocol import ASK, HELLO, MISSING_MESSAGE, MISSING_REMEDY, STREAM, TELL, send_now
 from docdask.errors import ClusterError, PermitRefused, StorageError, UsageError
@@ -69,6 +70,8 @@ class Agent:
         self.loop: asyncio.AbstractEventLoop = node.loop.asyncio_loop
         self._prefix = uuid.uuid4().hex[:8]
         self._count = itertools.count()
+        self.era = 0
+        """Rises when what was agreed with the governor may hold no more: it is another one, or limits have changed."""
         self._governor = ""
         self._comm: Any = None
         self._joining = asyncio.Lock()
@@ -118,11 +121,11 @@ class Agent:
         ClusterError
             If there is no governor, or one of another version.
         """
-        if self._governor and self._comm is self._stream():
+        if self._reached():
             return
         async with self._joining:
             comm = self._stream()
-            if self._governor and self._comm is comm:
+            if self._comm is comm:
                 return
             self._comm = None  # nothing goes out before the governor has been told what it is about
             if not self.is_worker and not self._governor:
@@ -135,6 +138,7 @@ class Agent:
                 raise ClusterError(answer["error"], answer["remedy"])
             await self._introduce()
             self._governor, self._comm = answer["governor"], comm
+            self.era += 1
             self._wants.clear()
             self._wants.extend(self._waiting)
             self._probes = [*self._echoes, *(one.id for one in self._waiting.values() if one.at_once)]
@@ -179,6 +183,17 @@ class Agent:
             raise ClusterError(
                 f"the scheduler did not answer {self.name}: {error}", "see whether it runs, then ask again"
             ) from error
+
+    def agrees(self, era: int) -> bool:
+        """Whether what was registered in that era still is: asked before each permit, hence quick."""
+        return era == self.era and self._reached()
+
+    def _reached(self) -> bool:
+        """Whether hands are shaken with whoever is at the other end now."""
+        node, comm = self._node(), self._comm
+        if comm is None or node is None or node.status in _CLOSED:
+            return False
+        return comm is (node.batched_stream if self.is_worker else node.scheduler_comm)
 
     def _stream(self) -> Any:
         node = self.node
@@ -242,6 +257,7 @@ class Agent:
             before = self._specs.get(name, event.spec)
             self._former[name] = tuple({*self._former.get(name, ()), before} - {event.spec})
             self._specs[name] = event.spec
+            self.era += 1
         elif isinstance(event, ev.OpenRun):
             self._runs[event.semaphore, event.run] = event
             self._soon()  # from now on it looks whether the governor is still the same
@@ -255,6 +271,7 @@ class Agent:
         for known in (self._specs, self._former, self._shared):
             known.pop(semaphore, None)
         self._runs = {key: run for key, run in self._runs.items() if key[0] != semaphore}
+        self.era += 1
 
     async def ask(self, semaphore: str, what: str, *, most: int = 1000) -> Any:
         """Ask for a view of a semaphore.
@@ -300,14 +317,13 @@ class Agent:
         return f"{self._prefix}-{next(self._count)}"
 
     async def acquire(self, waiting: Waiting, timeout_s: float | None) -> Permit | None:
-        """Wait for a permit; None when the time is over.
+        """Wait for a permit of a semaphore that is registered; None when the time is over.
 
         Raises
         ------
         PermitRefused
             If it will never be granted.
         """
-        await self.join()
         waiting.future = self.loop.create_future()
         self._waiting[waiting.id] = waiting
         self._wants.append(waiting.id)
@@ -499,15 +515,8 @@ class Agent:
     def _heard(self, message: dict[str, Any]) -> None:
         if "strangers" in message:  # it was meant for the governor before: shake hands with this one
             self._comm = None
-        for id_, semaphore, endpoint, fence, lease_ns, kind in message.get("grants", ()):
-            self._fences[semaphore] = max(fence, self._fences.get(semaphore, -1))
-            self._lease_ns = lease_ns if not self._lease_ns else min(lease_ns, self._lease_ns)
-            waiting = self._waiting.pop(id_, None)
-            if waiting is None or waiting.future.done():
-                continue
-            permit = Permit(self, waiting, endpoint, fence, kind)
-            self._held[id_] = permit
-            waiting.future.set_result(permit)
+        for group in message.get("grants", ()):
+            self._granted(*group)
         for id_, reason, text, remedy in message.get("refusals", ()):
             self._refused(id_, reason, text, remedy)
         for token, failed in message.get("noted", ()):
@@ -535,6 +544,20 @@ class Agent:
             self._forget(waiting.semaphore)  # somebody has closed it
         if not waiting.future.done():
             waiting.future.set_exception(PermitRefused(reason, text, remedy))
+
+    def _granted(
+        self, semaphore: str, endpoint: str, kind: Kind, lease_ns: int, ids: list[str], fences: list[int]
+    ) -> None:
+        """Wake those who got a permit: of one semaphore and kind, at one endpoint."""
+        self._fences[semaphore] = max(self._fences.get(semaphore, -1), *fences)
+        self._lease_ns = min(lease_ns, self._lease_ns or lease_ns)
+        now_ns = time.monotonic_ns()
+        for id_, fence in zip(ids, fences, strict=True):
+            waiting = self._waiting.pop(id_, None)
+            if waiting is None or waiting.future.done():
+                continue
+            permit = self._held[id_] = Permit(self, waiting, endpoint, fence, kind, now_ns)
+            waiting.future.set_result(permit)
 
 
 def _closed_states() -> frozenset[Any]:

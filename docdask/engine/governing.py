@@ -81,7 +81,7 @@ class GovernorShell:
         self._specs: dict[str, set[SemaphoreSpec]] = {}  # every spec that was in force under a name
         self._appended: ins.Append | None = None  # the last one
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._outbox: dict[str, dict[str, list[Any]]] = {}
+        self._outbox: dict[str, dict[str, Any]] = {}
         self._leaving: set[str] = set()  # permits whose grants wait for their records
         self._ready = asyncio.Event()
         self._broken: dict[str, str] = {}  # why it could not start, for whoever asks
@@ -134,7 +134,7 @@ class GovernorShell:
         if self._recorder is not None:
             self._recorder(event, out)
         for instruction in out:
-            if isinstance(instruction, ins.Reject):
+            if type(instruction) is ins.Reject:
                 rejected.append(instruction)
             else:
                 self._do[type(instruction)](instruction)
@@ -323,13 +323,13 @@ class GovernorShell:
             self._put(name, "strangers", message.get("governor"))
             return
         for semaphore, outcomes in message.get("returns", ()):
-            self.handle(ev.Return(now_ns, semaphore, name, tuple(ev.Outcome(*o) for o in outcomes)))
+            self.handle(ev.Return(now_ns, semaphore, name, tuple(map(ev.Outcome._make, outcomes))))
         for token, note in message.get("notes", ()):
             self._note(name, token, ev.Note(now_ns, note[0], name, *note[1:]))
         for semaphore, ids in message.get("cancels", ()):
             self.handle(ev.Cancel(now_ns, semaphore, name, tuple(ids)))
         for semaphore, lane, run, kind, endpoints, locations, waiters in message.get("wants", ()):
-            wanted = tuple(ev.Waiter(*w) for w in waiters)
+            wanted = tuple(map(ev.Waiter._make, waiters))
             event = ev.Want(
                 now_ns, semaphore, name, wanted, lane, run, kind, tuple(endpoints), tuple(locations)
             )
@@ -371,11 +371,13 @@ class GovernorShell:
             return  # the governor takes it back
         if self._usage is not None:
             self._usage.used(grant.semaphore)
-        self._put(
-            grant.worker,
-            "grants",
-            (grant.permit, grant.semaphore, grant.endpoint, grant.fence, grant.lease_ns, grant.kind),
-        )
+        grants = self._letter(grant.worker).setdefault("grants", {})
+        alike = (grant.semaphore, grant.endpoint, grant.kind, grant.lease_ns)
+        if alike not in grants:
+            grants[alike] = ([], [])
+        permits, fences = grants[alike]
+        permits.append(grant.permit)
+        fences.append(grant.fence)
 
     def _refuse(self, refuse: ins.Refuse) -> None:
         self._put(refuse.worker, "refusals", (refuse.permit, refuse.reason, refuse.message, refuse.remedy))
@@ -411,15 +413,24 @@ class GovernorShell:
 
     # -- the way back ------------------------------------------------------------------------------------------------
 
+    def _letter(self, name: str) -> dict[str, Any]:
+        """What goes to ``name`` at the end of this turn; grants that differ in permit and fence alone are one entry."""
+        letter = self._outbox.get(name)
+        if letter is None:
+            if not self._outbox:
+                self._loop.call_soon(self._flush)
+            letter = self._outbox[name] = {"op": STREAM, "governor": self.id}
+        return letter
+
     def _put(self, name: str, kind: str, item: Any) -> None:
-        if not self._outbox:
-            self._loop.call_soon(self._flush)
-        self._outbox.setdefault(name, {}).setdefault(kind, []).append(item)
+        self._letter(name).setdefault(kind, []).append(item)
 
     def _flush(self) -> None:
         outbox, self._outbox = self._outbox, {}
-        for name, message in outbox.items():
-            self._send(name, {"op": STREAM, "governor": self.id, **message})
+        for name, letter in outbox.items():
+            if "grants" in letter:
+                letter["grants"] = [(*alike, *some) for alike, some in letter["grants"].items()]
+            self._send(name, letter)
 
     def _send(self, name: str, message: dict[str, Any]) -> None:
         comms: Iterable[Any] = (

@@ -71,17 +71,18 @@ class Permit:
         "semaphore",
     )
 
-    def __init__(self, agent: Agent, waiting: Waiting, endpoint: str, fence: int, kind: Kind) -> None:
-        self.id = waiting.id
+    def __init__(
+        self, agent: Agent, waiting: Waiting, endpoint: str, fence: int, kind: Kind, since_ns: int
+    ) -> None:
+        self.id, self.pages = waiting.waiter[:2]
         self.semaphore = waiting.semaphore
-        self.pages = waiting.waiter.pages
         self.endpoint = endpoint
         self.fence = fence
         self.kind = kind
         self.revoked = False
         self._agent = agent
         self._returned = False
-        self._since_ns = time.monotonic_ns()
+        self._since_ns = since_ns
 
     def __repr__(self) -> str:
         return (

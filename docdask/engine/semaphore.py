@@ -97,6 +97,7 @@ class QuotaSemaphore:
         ] = ()  # in force before; the next governor must know them again
         self._client = client
         self._agent: Agent | None = None
+        self._era = -1  # of the agent, when the semaphore was registered there
         self._held: OrderedDict[Permit, None] = OrderedDict()  # by acquire, oldest first
         self._inside: OrderedDict[Permit, None] = OrderedDict()  # by ``with``
 
@@ -109,6 +110,7 @@ class QuotaSemaphore:
     def __setstate__(self, state: tuple[str, SemaphoreSpec, tuple[SemaphoreSpec, ...]]) -> None:
         self.name, self.spec, self._former = state
         self._client = self._agent = None
+        self._era = -1
         self._held, self._inside = OrderedDict(), OrderedDict()
 
     # -- acquire and release -----------------------------------------------------------------------------------------
@@ -232,7 +234,9 @@ class QuotaSemaphore:
     async def _take(self, wish: Wish) -> Any:
         """A permit, which is the caller's to give back; None when the time is over."""
         agent = self.agent
-        await agent.register(self.name, self.spec, self._former)
+        if not agent.agrees(self._era):
+            await agent.register(self.name, self.spec, self._former)
+            self._era = agent.era
         waiter = ev.Waiter(agent.next_id(), *wish.weight)
         return await agent.acquire(Waiting(waiter, self.name, (self.name, *wish.group)), wish.timeout_s)
 
@@ -423,7 +427,7 @@ class QuotaSemaphore:
             If this is neither a task nor a process with a client.
         """
         if self._agent is None or self._agent.closed:
-            self._agent = agent_of(self._client)  # there may be another client by now
+            self._agent, self._era = agent_of(self._client), -1  # there may be another client by now
         return self._agent
 
     def _sync(self, function: Any, *arguments: Any, asynchronous: bool | None = None) -> Any:
