@@ -420,6 +420,7 @@ def status(run_: str, follow: bool, stop: bool, as_json: bool) -> None:
 def export(run_: str, to: Path | None, password: tuple[str, ...], as_json: bool, **chosen: bool) -> None:
     """Write the result in other forms; several at once are fine."""
     from docdask import api
+    from docdask.monitor import views
 
     formats = [name for name in _FORMATS if chosen[name]]
     if not formats:
@@ -429,7 +430,7 @@ def export(run_: str, to: Path | None, password: tuple[str, ...], as_json: bool,
     for note in notes:
         _say(note)
     files = [str(path) for path in written]
-    _answer({"run": run_, "files": files, "notes": notes}, "\n".join(files), as_json=as_json)
+    _answer({"run": run_, "files": files, "notes": notes}, views.listed(written), as_json=as_json)
 
 
 @cli.command()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import shutil
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docdask.monitor import paidplan
@@ -199,12 +201,24 @@ def told(summary: dict[str, Any]) -> str:
         )
         # Below 1 the start was longer than the calls, which says nothing about how they were made.
         faster = (summary.get("speedup") or 0.0) >= 1.0
-        speed = f"{summary['speedup']:.1f}x one after another" if faster else ""
+        speed = f"{summary['speedup']:.1f} times as fast as one call after another" if faster else ""
         more = ", ".join(part for part in (rate, speed) if part)
         text += f"\n{counted(summary['pages'], 'page')} in {duration(summary['wall_s'])}" + (
             f": {more}" if more else ""
         )
     return "\n".join([text, *money.lines(summary)])
+
+
+def listed(files: Sequence[Path]) -> str:
+    """A line a file; of a folder with more than a dozen a line for all, since an export may be a million files."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in files:
+        by_folder.setdefault(path.parent, []).append(path)
+    return "\n".join(
+        line
+        for folder, paths in by_folder.items()
+        for line in (map(str, paths) if len(paths) <= 12 else [f"{folder}: {len(paths):,} files"])
+    )
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -209,3 +209,23 @@ def test_where_nothing_is_ready_plan_and_estimate_say_so(tmp_path: Path) -> None
     assert outlook["estimate"]["cost_usd"]["high"] == 0
     plan = Plan(sampled.url, {**FACTS, "found": 1, "sampled": 1, "seed": 1, "workers": 2, **outlook})
     assert "1 documents" in str(plan)
+
+
+def test_a_long_export_is_told_by_folder_and_a_short_one_by_file():
+    files = [Path("export/tables.xlsx"), *(Path(f"export/pdf/{number}.pdf") for number in range(200_000))]
+    assert views.listed(files).splitlines() == ["export/tables.xlsx", "export/pdf: 200,000 files"]
+    assert views.listed(files[:13]).splitlines() == [str(path) for path in files[:13]]
+
+
+def test_speed_is_told_against_one_call_after_another():
+    summary = {
+        "inputs": 2,
+        "stored": 2,
+        "quarantined": 0,
+        "skipped": 0,
+        "pending": 0,
+        "pages": 4,
+        "wall_s": 2.0,
+    }
+    assert "1.8 times as fast as one call after another" in views.told({**summary, "speedup": 1.8})
+    assert "as fast" not in views.told({**summary, "speedup": 0.8})
