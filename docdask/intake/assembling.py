@@ -23,6 +23,7 @@ from docdask.intake import content_type, problems
 from docdask.intake.image import BROKEN, ORIENTATION, UPRIGHT, check_size, decoder_message, each_frame, opened
 from docdask.intake.limits import Limits
 from docdask.intake.pdf import qpdf_message, tangled
+from docdask.intake.pixels import on_paper, spread, with_alpha
 from docdask.model import PageRange
 
 #: Services give pages of PDFs about 200 pixels an inch: so an image's page is rendered to its own pixels.
@@ -222,18 +223,9 @@ def _stored(frame: Any) -> bytes:
 
 def _flat(frame: Any) -> Any:
     """A frame in a mode that PNG has, without transparency."""
-    import numpy as np
-    from PIL import Image
-
-    keyed = "transparency" in frame.info and frame.mode in {"1", "L", "P", "RGB"}
-    if keyed or frame.mode in {"RGBA", "LA", "PA"}:
-        image = frame.convert("RGBA")
-        paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(paper, image).convert("RGB")
-    if frame.mode in {"I", "F"}:
-        values = np.asarray(frame, dtype=np.float32)
-        low, high = float(values.min(initial=0)), float(values.max(initial=1))
-        return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+    frame = on_paper(with_alpha(frame))
+    if frame.mode in {"I", "F"}:  # PNG has 16 bits, not 32
+        return spread(frame)
     if frame.mode == "L" or frame.mode.startswith("I;16"):
         plain = frame.copy()
         plain.info = {}

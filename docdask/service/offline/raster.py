@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docdask.errors import DocumentError
+from docdask.intake.pixels import DEEP, on_paper, spread, with_alpha
 
 #: Longest side of a picture that OCR works on: A4 at 200 dpi is 2,340.
 MAX_SIDE_PIXELS = 2600
@@ -97,15 +98,12 @@ def picture_of(image: Any) -> Picture:
     from PIL import Image
 
     width, height = image.size
-    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        values = np.asarray(image, dtype=np.float32)
-        low, high = float(values.min(initial=0)), float(values.max(initial=1))
-        image = Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+    if image.mode in DEEP:
+        image = spread(image)
     factor = max(width, height) / MAX_SIDE_PIXELS
-    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
-        image = image.convert("RGBA")
+    image = with_alpha(image)
     if width * height <= MAX_FLAT_PIXELS:
-        image = _on_paper(image)
+        image = on_paper(image)
     if image.mode == "1":
         image = image.convert("L")
     if factor > 1:
@@ -115,7 +113,7 @@ def picture_of(image: Any) -> Picture:
             (max(1, round(width / factor)), max(1, round(height / factor))),
             Image.Resampling.BOX if factor > 3 else Image.Resampling.LANCZOS,
         )
-    image = _on_paper(image)
+    image = on_paper(image)
     image = image.convert("RGB")
     if max(image.size) < MIN_SIDE_PIXELS:
         grow = min(3.0, MIN_SIDE_PIXELS / max(image.size))
@@ -124,17 +122,6 @@ def picture_of(image: Any) -> Picture:
         )
     pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
     return Picture(pixels, float(width), float(height))
-
-
-def _on_paper(image: Any) -> Any:
-    """Lay what is transparent on white."""
-    from PIL import Image
-
-    if image.mode not in ("RGBA", "LA", "PA"):
-        return image
-    image = image.convert("RGBA")
-    paper = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    return Image.alpha_composite(paper, image).convert("RGB")
 
 
 def render(page: Any, dpi: float) -> Picture:
