@@ -4,17 +4,22 @@ How a service counts its minute is seldom documented. Three rules together are s
 one, a sliding count and a bucket, and use all of the quota:
 
 1. *Window.* Never more than the limit in any period plus a guard for jitter (a call arrives some time after its grant).
-2. *Pace.* Calls are (period + guard) / limit apart, and as far as a limit smaller by a call or so would have it (0.96 %,
-   1.2 calls at most): strict gateways round against the caller. A call that goes late, because whoever was to let it
-   go was busy, moves those after it by no more than what exceeds half of the guard.
+2. *Pace.* Calls are (period + guard) / limit apart, and as far as a limit smaller by one call would have it (by 0.96 %
+   if that is less): strict gateways round against the caller, and a whole number of calls a period keeps in step with
+   those that count by periods. A call that goes late, because whoever was to let it go was busy, moves those after it
+   by no more than what exceeds half of the guard.
 3. *Burst.* The pace is waived when all that waits fits into what is free of the period. What left the window during
    the last period still counts in part, because gateways that weigh the previous minute count it too. Waiting for
    the window therefore earns no burst, only idleness does. A refused burst ends bursting.
 
-Refusals hold the meter for a moment (longer each time, at least as long as the service asks). A single one may be
-chance; a second within a period cuts the :class:`~docdask.core.share.Share`. The meter holds no clock: every method takes ``now_ns``. A log entry is merged
-with its neighbour when they are closer than 1/8192 of the period, at the later time, which errs on the safe side and
-bounds the memory. Method: sliding-window log with the generic cell rate algorithm (ITU-T I.371) on top.
+Refusals hold the meter for a moment: for the pace and the guard, and one call longer while others use the quota, so
+that a full window is left below its edge; twice as long each time in a row; at least as long as the service asks. A
+single one may be chance. A second within a period cuts the :class:`~docdask.core.share.Share`, and so does each after
+it until the share is whole again.
+
+The meter holds no clock: every method takes ``now_ns``. A log entry is merged with its neighbour when they are closer
+than 1/8192 of the period, at the later time, which errs on the safe side and bounds the memory. Method: sliding-window
+log with the generic cell rate algorithm (ITU-T I.371) on top.
 """
 
 from __future__ import annotations
@@ -160,7 +165,7 @@ class Meter:
             return NEVER_NS
         if self._unit_of != (self.limit, self.guard_ns):
             self._unit_of = (self.limit, self.guard_ns)
-            slack_ppm = min(self.limit * _SLACK_PPM, FULL_PPM * 6 // 5)
+            slack_ppm = min(self.limit * _SLACK_PPM, FULL_PPM)
             self._unit = max(
                 -(-(self.period_ns + self.guard_ns) * FULL_PPM // self.limit),
                 -(-self.period_ns * FULL_PPM * FULL_PPM // (self.limit * FULL_PPM - slack_ppm)),
@@ -195,7 +200,8 @@ class Meter:
         self._refused.append((now_ns, amount))
         news = granted_ns >= self._refused_ns
         if news:
-            least = max(self.spacing_ns(amount, now_ns), self.guard_ns)
+            skipped = 1 if self.share.cut_ns is None else 2
+            least = skipped * self.spacing_ns(amount, now_ns) + self.guard_ns
             self._pause_ns = min(max(least, 2 * self._pause_ns), max(least, self.period_ns // 4))
             self._refused_ns = now_ns
             self._held_ns = max(self._held_ns, now_ns + self._pause_ns)
