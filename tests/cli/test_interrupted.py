@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -83,11 +84,19 @@ def test_a_run_outlives_its_terminal_and_the_same_command_finds_it_again(shell, 
 
 
 def test_status_stops_a_detached_run(shell, order, tmp_path):
-    log = tmp_path / "calls"
+    log, hold, run = tmp_path / "calls", tmp_path / "calls.hold", tmp_path / "run"
+    hold.touch()
     started = answer(shell.run(*order, "--detach"))
     assert started["state"] in {"starting", "running"}
-    wait_until(lambda: len(calls(log)) >= 2, "a few calls")
-    found = answer(shell.run("status", tmp_path / "run", "--stop", "--json"))
+    wait_until(lambda: calls(log), "a call", told=shell.diagnosis)
+    stopper = shell.start("status", run, "--stop", "--json")
+    wait_until(
+        lambda: docdask.status(run)["state"] == "stopping", "the driver to have heard", told=shell.diagnosis
+    )
+    hold.unlink()
+    out, said = stopper.communicate(timeout=120)
+    assert stopper.returncode == 0, said
+    found = json.loads(out)
     assert found["state"] == "stopped"
     assert found["pending"] > 0
 
