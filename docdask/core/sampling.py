@@ -8,7 +8,9 @@ Rules:
    kind of item goes unseen.
 3. The total is the sum of the strata's expanded means, or of ratios to a size that is known for every item; its
    variance has the finite population correction, so that a sample of everything is exact.
-4. Intervals rest on Student's t. Where a stratum mixes leaflets and books and few of either are drawn, 95 % becomes
+4. A stratum whose drawn items are all alike may have others among those that were not drawn: its variance is that of all
+   drawn items, counted as one more drawn item. Where all items of all strata are alike there is no doubt.
+5. Intervals rest on Student's t. Where a stratum mixes leaflets and books and few of either are drawn, 95 % becomes
    about 90 %: make strata of what resembles (type and order of size), with 15 or more drawn from each that matters.
 
 Method: W. G. Cochran, *Sampling Techniques*, 3rd ed. 1977: stratified mean and variance (5.3, 5.7), approximate
@@ -157,12 +159,15 @@ def estimate(strata: Iterable[Stratum]) -> Estimate:
     parts = [_checked(stratum) for stratum in strata]
     residuals = [_residuals(stratum) for stratum in parts]
     pooled = _pooled_variance(residuals)
+    overall = _overall_variance(parts)
     total = variance = freedom = 0.0
     for stratum, rest in zip(parts, residuals, strict=True):
         drawn = len(stratum.values)
         total += _total(stratum)
         unseen = 1 - drawn / stratum.population
         spread = sum(r * r for r in rest) / (drawn - 1) if drawn > 1 else pooled
+        if not spread and _ratio(stratum) is None:
+            spread = overall / (drawn + 1)
         part = stratum.population**2 * unseen * spread / drawn
         variance += part
         freedom += part * part / max(1, drawn - 1)
@@ -238,6 +243,18 @@ def _jackknifed(values: Sequence[float], sizes: Sequence[float], mean_size: floa
 def _pooled_variance(residuals: Sequence[Sequence[float]]) -> float:
     freedom = sum(len(rest) - 1 for rest in residuals)
     return sum(r * r for rest in residuals for r in rest) / freedom if freedom else 0.0
+
+
+def _overall_variance(strata: Sequence[Stratum]) -> float:
+    """Variance of one item drawn from all strata together."""
+    weighed = [
+        (value, stratum.population / len(stratum.values)) for stratum in strata for value in stratum.values
+    ]
+    items = math.fsum(weight for _, weight in weighed)
+    if not items:
+        return 0.0
+    mean = math.fsum(value * weight for value, weight in weighed) / items
+    return math.fsum((value - mean) ** 2 * weight for value, weight in weighed) / items
 
 
 def _quantile(freedom: float) -> float:
