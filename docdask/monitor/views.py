@@ -201,7 +201,7 @@ def told(summary: dict[str, Any]) -> str:
         )
         # Below 1 the start was longer than the calls, which says nothing about how they were made.
         faster = (summary.get("speedup") or 0.0) >= 1.0
-        speed = f"{summary['speedup']:.1f} times as fast as one call after another" if faster else ""
+        speed = f"{summary['speedup']:.1f} times as fast as one by one" if faster else ""
         more = ", ".join(part for part in (rate, speed) if part)
         text += f"\n{counted(summary['pages'], 'page')} in {duration(summary['wall_s'])}" + (
             f": {more}" if more else ""

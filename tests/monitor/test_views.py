@@ -227,5 +227,5 @@ def test_speed_is_told_against_one_call_after_another():
         "pages": 4,
         "wall_s": 2.0,
     }
-    assert "1.8 times as fast as one call after another" in views.told({**summary, "speedup": 1.8})
+    assert "1.8 times as fast as one by one" in views.told({**summary, "speedup": 1.8})
     assert "as fast" not in views.told({**summary, "speedup": 0.8})
