@@ -160,33 +160,6 @@ def test_a_closed_semaphore_is_registered_anew_by_whoever_used_it():
     cluster(body)
 
 
-def test_dask_keeps_no_permits_that_are_over():
-    async def body(made, client):
-        semaphore = QuotaSemaphore(name="s", spec=spec())
-        for _ in range(20):
-            await semaphore.release(await semaphore.acquire())
-        await semaphore.agent.settled()
-        for stream in (client.scheduler_comm, made.scheduler.client_comms[client.id]):
-            assert stream.batch_count >= 20
-            kept = [message for written in stream.recent_message_log for message in written]
-            assert sum(message.get("op") == STREAM for message in kept) < 5
-
-    cluster(body)
-
-
-def test_a_closed_semaphore_is_registered_anew_by_whoever_used_it():
-    async def body(made, client):
-        shell = made.scheduler.extensions[PLUGIN]
-        semaphore, other = (QuotaSemaphore(name="s", spec=spec()) for _ in range(2))
-        for _ in range(2):
-            for one in (semaphore, other):
-                await one.release(await one.acquire())
-            await semaphore.close()
-            assert "s" not in shell.governor.pools
-
-    cluster(body)
-
-
 def test_what_a_lost_worker_held_and_wanted_is_free_at_once():
     async def body(made, client):
         worker, other = made.workers.values()
