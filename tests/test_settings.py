@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from docdask.errors import UsageError
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.delenv("DOCDASK_FILE", raising=False)
+    for name in [name for name in os.environ if name.startswith("DOCDASK_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
     def put(text: str, encoding: str = "utf-8") -> None:

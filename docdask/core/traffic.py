@@ -54,11 +54,11 @@ class Traffic:
         return sum(pages * count for pages, count in self.calls.items())
 
 
-def answer_s(pages: float, latency: Latency, longest_of: float = 1) -> float:
+def answer_s(pages: float, latency: Latency, longest_of: float | None = None) -> float:
     """Seconds until a call is answered: the mean, or the median of the longest of so many calls."""
     typical = _typical_s(pages, latency)
     # A Pareto tail of index 2 has the mean 2; the longest of n draws exceeds x with probability n / x².
-    tail = 2.0 if longest_of <= 1 else min(_LONGEST, math.sqrt(longest_of / math.log(2)))
+    tail = 2.0 if longest_of is None else min(_LONGEST, math.sqrt(longest_of / math.log(2)))
     return typical * (1.0 - latency.tail + latency.tail * tail)
 
 
@@ -116,10 +116,12 @@ def _last_s(traffic: Traffic, latency: Latency) -> float:
 
 def _longest(traffic: Traffic, latency: Latency) -> str:
     pages = max(traffic.calls)
-    if answer_s(pages, latency) < 0.05:
+    # The median, as the time that is expected is: a mean is longer than most calls take.
+    seconds = answer_s(pages, latency, 1)
+    if seconds < 0.05:
         return "it answers at once, and the quota has room"
     word = "page" if pages == 1 else "pages"
-    return f"a call of {pages} {word} takes it about {answer_s(pages, latency):.1f} s"
+    return f"a call of {pages} {word} takes it about {seconds:.1f} s"
 
 
 def batch_s(operations: Iterable[int], slots: int, latency: Latency) -> float:
