@@ -1,11 +1,12 @@
-"""What the benchmarks share: piles of small documents, CPU of process trees, a table to print."""
+"""What the benchmarks share: piles of small documents, CPU of process trees, a table to print, parts to choose."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -61,6 +62,18 @@ def peak_mib() -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     raise OSError("no VmHWM here: run this benchmark on Linux")
+
+
+def print_parts(
+    parts: Mapping[str, Callable[[argparse.Namespace], str]], parser: argparse.ArgumentParser
+) -> None:
+    """Measure the parts that are named on the command line, or all; print each under its name."""
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    for name in options.parts or parts:
+        print(f"## {name}\n\n{parts[name](options)}\n", flush=True)
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

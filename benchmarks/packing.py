@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks._common import small_pdfs, table
+from benchmarks._common import print_parts, small_pdfs, table
 from benchmarks._paid import PROCESSOR, Place, load, place
 
 QUOTA = 120
@@ -269,15 +269,10 @@ PARTS = {"quota": quota, "tables": tables, "samples": samples}
 def main() -> None:
     """Measure the parts that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--speed", type=float, default=12.0)
     parser.add_argument("--read", type=int, default=200)
-    options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    for name in options.parts or PARTS:
-        print(f"## {name}\n\n{PARTS[name](options)}\n", flush=True)
+    print_parts(PARTS, parser)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks._common import table
+from benchmarks._common import print_parts, table
 from benchmarks._paid import BUCKET, PROCESSOR, Place, load, place
 
 #: Requests a minute, those of a new project.
@@ -142,27 +142,28 @@ def _samples(at: Place, copies: int) -> None:
 
 def plain(options: argparse.Namespace) -> str:
     """Nothing goes wrong."""
-    rows: list[tuple[str, ...]] = [_HEAD]
-    for name in WAYS:
-        with place(quota=QUOTA, latency="google") as at:
-            _samples(at, options.copies)
-            way, began = Way(name, at), time.perf_counter()
-            code = way.start().wait()
-            rows.append(_row(way, name, _ended(code), time.perf_counter() - began))
-    return f"{12 * options.copies} documents, in real time; {load()}\n\n{table(rows)}"
+    found = _once(options.copies)
+    return f"{12 * options.copies} documents, in real time; {load()}\n\n{table(found)}"
 
 
 def bad(options: argparse.Namespace) -> str:
     """A file is broken."""
+    found = _once(options.copies, speed=options.speed, broken=True)
+    return f"{12 * options.copies} documents and a broken one, {options.speed:g} times as fast; {load()}\n\n{table(found)}"
+
+
+def _once(copies: int, *, speed: float = 1.0, broken: bool = False) -> list[tuple[str, ...]]:
+    """Each way does all of it, once."""
     rows: list[tuple[str, ...]] = [_HEAD]
     for name in WAYS:
-        with place(quota=QUOTA, latency="google", speed=options.speed) as at:
-            _samples(at, options.copies)
-            (at.folder / "documents" / "broken.pdf").write_bytes(_BROKEN)
+        with place(quota=QUOTA, latency="google", speed=speed) as at:
+            _samples(at, copies)
+            if broken:
+                (at.folder / "documents" / "broken.pdf").write_bytes(_BROKEN)
             way, began = Way(name, at), time.perf_counter()
             code = way.start().wait()
             rows.append(_row(way, name, _ended(code), time.perf_counter() - began))
-    return f"{12 * options.copies} documents and a broken one, {options.speed:g} times as fast; {load()}\n\n{table(rows)}"
+    return rows
 
 
 def killed(options: argparse.Namespace) -> str:
@@ -198,15 +199,10 @@ PARTS = {"plain": plain, "bad": bad, "killed": killed}
 def main() -> None:
     """Measure the parts that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--copies", type=int, default=10)
     parser.add_argument("--speed", type=float, default=10.0)
-    options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    for name in options.parts or PARTS:
-        print(f"## {name}\n\n{PARTS[name](options)}\n", flush=True)
+    print_parts(PARTS, parser)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,18 @@ def commands() -> list[tuple[str, str]]:
     )
 
 
+def parsed(line: str) -> tuple[click.Command, list[str]]:
+    """The command that a line gives, and the words after its name; ``cli`` itself if there is none."""
+    words = shlex.split(line)
+    command: click.Command = cli
+    while words and isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            break
+        command, words = found, words[1:]
+    return command, words
+
+
 def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
@@ -56,13 +68,7 @@ def test_there_are_commands_to_check():
 
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_commands_exist_with_their_options(page, line):
-    words = shlex.split(line.replace("…", " "))
-    command: click.Command = cli
-    while words and isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), words[0])
-        if found is None:
-            break
-        command, words = found, words[1:]
+    command, words = parsed(line.replace("…", " "))
     assert command is not cli, f"{page}: docdask {line}"
     known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
     for word in words:
@@ -86,13 +92,7 @@ def test_commands_can_be_given_as_they_stand(page, line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("cert.pem", "key.pem"):
         (tmp_path / name).touch()
-    words = shlex.split(line)
-    command: click.Command = cli
-    while words and isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), words[0])
-        if found is None:
-            break
-        command, words = found, words[1:]
+    command, words = parsed(line)
     assert command is not cli
     command.make_context("docdask", words)  # says what is missing, too much, or of the wrong kind
 

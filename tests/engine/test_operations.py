@@ -111,6 +111,21 @@ class Bench:
     async def run(self, request, **more):
         return [item async for item in self.listen(request, **more)]
 
+    async def stranger(self):
+        """Begin an operation of somebody else's; its name."""
+        uri = await self.staging.upload(staged("twelve").sha256, PDF, CONTENTS["twelve"])
+        place, row = self.request().places["us/ocr"], self.configuration.processors["ocr"]
+        return await self.client.submit(place, row, [(uri, PDF)], "gs://bucket/elsewhere")
+
+    async def run_beside(self, stranger, earlier):
+        """What is found of one document, and whether the stranger's had ended when it was handed in."""
+        listening = self.listen(self.request(staged("one")), earlier=earlier)
+        asked = asyncio.ensure_future(anext(listening))
+        while len(self.submissions()) < 2:  # noqa: ASYNC110 - the emulator's books are asked
+            await asyncio.sleep(0.01)
+        done = (await self.client.operation(stranger)).done
+        return [await asked, *[item async for item in listening]], done
+
     def submissions(self):
         return self.emulator.calls(method="BatchProcessDocuments", code="OK")
 
@@ -401,10 +416,7 @@ class TestComingBack:
 
     def test_a_stranger_that_could_be_it_is_waited_for(self, bench, emulator, caplog):
         async def function(b):
-            uri = await b.staging.upload(staged("twelve").sha256, PDF, CONTENTS["twelve"])
-            place = b.request().places["us/ocr"]
-            row = b.configuration.processors["ocr"]
-            stranger = await b.client.submit(place, row, [(uri, PDF)], "gs://bucket/elsewhere")
+            stranger = await b.stranger()
             found = await b.run(b.request(staged("one")), earlier=Earlier(since_s=time.time() - 60))
             return found, (await b.client.operation(stranger)).done
 
@@ -415,18 +427,8 @@ class TestComingBack:
 
     def test_a_stranger_that_is_known_is_not_waited_for(self, bench, emulator):
         async def function(b):
-            uri = await b.staging.upload(staged("twelve").sha256, PDF, CONTENTS["twelve"])
-            place = b.request().places["us/ocr"]
-            row = b.configuration.processors["ocr"]
-            stranger = await b.client.submit(place, row, [(uri, PDF)], "gs://bucket/elsewhere")
-            earlier = Earlier(since_s=time.time() - 60, others={stranger})
-            listening = b.listen(b.request(staged("one")), earlier=earlier)
-            asked = asyncio.ensure_future(anext(listening))
-            while len(b.submissions()) < 2:  # noqa: ASYNC110 - the emulator's books are asked
-                await asyncio.sleep(0.01)
-            done = (await b.client.operation(stranger)).done
-            found = [await asked, *[item async for item in listening]]
-            return found, done
+            stranger = await b.stranger()
+            return await b.run_beside(stranger, Earlier(since_s=time.time() - 60, others={stranger}))
 
         found, done = bench(function)
         assert pages_of(found) == {"one": 1}
@@ -436,20 +438,9 @@ class TestComingBack:
         """Others may begin one operation after another: whoever waited for all of them would wait for ever."""
 
         async def function(b):
-            uri = await b.staging.upload(staged("twelve").sha256, PDF, CONTENTS["twelve"])
-            place = b.request().places["us/ocr"]
-            row = b.configuration.processors["ocr"]
-            stranger = await b.client.submit(place, row, [(uri, PDF)], "gs://bucket/elsewhere")
+            stranger = await b.stranger()
             tried_s = time.time() - 2 * operations.SUBMIT_S
-            listening = b.listen(
-                b.request(staged("one")), earlier=Earlier(since_s=tried_s - 60, tried_s=tried_s)
-            )
-            asked = asyncio.ensure_future(anext(listening))
-            while len(b.submissions()) < 2:  # noqa: ASYNC110 - the emulator's books are asked
-                await asyncio.sleep(0.01)
-            done = (await b.client.operation(stranger)).done
-            found = [await asked, *[item async for item in listening]]
-            return found, done
+            return await b.run_beside(stranger, Earlier(since_s=tried_s - 60, tried_s=tried_s))
 
         found, done = bench(function)
         assert pages_of(found) == {"one": 1}
